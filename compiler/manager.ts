@@ -1,0 +1,150 @@
+import { cloneModel, restoreModel } from '../ir/clone.ts';
+import { Diagnostic, type Note } from '../ir/diagnostic.ts';
+import { Editor } from '../ir/edit.ts';
+import type { Model, Node } from '../ir/model.ts';
+import { sortModel } from '../ir/order.ts';
+import { sameType } from '../ir/type.ts';
+import { AnalysisCache } from '../passes/analysis.ts';
+import type { OutputFile, Pass, PassContext, Remark, Selection, TargetFacts } from '../passes/pass.ts';
+import type { Runtime } from '../passes/runtime.ts';
+import { isMissedBudget, type Acceptance } from './instruments/acceptance.ts';
+import type { Change, Failure, Instrument, RemarkRecord } from './instruments/instrument.ts';
+
+/** A step with everything decided: what the manager runs. */
+export interface Step {
+  /** Unique in the recipe. */
+  readonly id: string;
+  /** Counts from 1, over the steps of the recipe; 0 is the normalisation. */
+  readonly number: number;
+  readonly pass: Pass;
+  /** Validated, with defaults. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Names in the model as read of the nodes that `where` selects; undefined without `where`. */
+  readonly selected: ReadonlySet<string> | undefined;
+  /** Limits on what the step leaves, by metric. */
+  readonly accept?: Acceptance;
+}
+
+/** What steps run in. */
+export interface World {
+  readonly runtime: Runtime;
+  readonly target: TargetFacts;
+  readonly signal: AbortSignal;
+  readonly instruments: readonly Instrument[];
+}
+
+/** What one step did and left. */
+export interface StepResult extends Change {
+  readonly step: Step;
+  readonly outputs: readonly OutputFile[];
+  /** The budget that the step missed and for which it was taken back (`onFail: revert`); `count` is 0 then. */
+  readonly reverted?: Diagnostic;
+}
+
+/**
+ * Runs steps in order on one model. Each runs through its own editor; afterwards a changed model is put into topological order and its
+ * types are inferred anew. A step that fails leaves the model as it found it, and ends the run: its Diagnostic names the step; an exception
+ * of any other kind becomes the Diagnostic `internal/step-failed`, and an abort is passed on as it is. A step that misses a budget and says
+ * `onFail: revert` is taken back, and the run goes on.
+ */
+export async function runSteps(model: Model, steps: readonly Step[], world: World): Promise<StepResult[]> {
+  const cache = new AnalysisCache();
+  const results: StepResult[] = [];
+  for (const step of steps) results.push(await runStep(model, step, world, cache));
+  return results;
+}
+
+async function runStep(model: Model, step: Step, world: World, cache: AnalysisCache): Promise<StepResult> {
+  const { instruments, signal } = world;
+  const reversed = instruments.toReversed();
+  const before = cloneModel(model);
+  try {
+    for (const instrument of instruments) await instrument.before?.(step, model);
+    const edit = new Editor(model);
+    const records = { remarks: [] as RemarkRecord[], stats: new Map<string, number>(), outputs: [] as OutputFile[] };
+    signal.throwIfAborted();
+    await step.pass.run(model, contextOf(model, step, world, edit, cache, records));
+    signal.throwIfAborted();
+    if (edit.changes > 0) {
+      sortModel(model);
+      await inferTypes(model, world.runtime);
+    }
+    const result: StepResult = { step, count: edit.changes, before, ...records };
+    for (const instrument of reversed) await instrument.after?.(step, model, result);
+    return result;
+  } catch (error) {
+    const failure: Failure = { error, before, notes: [] };
+    for (const instrument of reversed) await instrument.failed?.(step, model, failure);
+    restoreModel(model, before);
+    signal.throwIfAborted();
+    const diagnostic = attributed(error, step, failure.notes);
+    if (isMissedBudget(error) && step.accept?.onFail === 'revert') {
+      return { step, count: 0, before, remarks: [], stats: new Map(), outputs: [], reverted: diagnostic.with({ severity: 'warning' }) };
+    }
+    throw diagnostic;
+  }
+}
+
+/** Brings the types of all values up to what the runtime infers. Not counted as a change of any step. */
+export async function inferTypes(model: Model, runtime: Runtime): Promise<void> {
+  const edit = new Editor(model);
+  for (const [value, type] of await runtime.infer(model)) if (!sameType(value.type, type)) edit.setType(value, type);
+}
+
+/** The nodes that descend from those with these names in the model as read; all nodes for undefined. */
+export function selectionOf(selected: ReadonlySet<string> | undefined): Selection {
+  if (selected === undefined) return { everything: true, has: () => true };
+  return { everything: false, has: (node: Node) => node.origin.some((name) => selected.has(name)) };
+}
+
+function contextOf(
+  model: Model, step: Step, { runtime, target, signal, instruments }: World, edit: Editor, cache: AnalysisCache,
+  { remarks, stats, outputs }: { remarks: RemarkRecord[]; stats: Map<string, number>; outputs: OutputFile[] },
+): PassContext<Readonly<Record<string, unknown>>> {
+  return {
+    options: step.options,
+    select: selectionOf(step.selected),
+    edit,
+    runtime,
+    target,
+    signal,
+    stat: (name, count = 1) => { stats.set(name, (stats.get(name) ?? 0) + count); },
+    remark: (remark) => { remarks.push(recordOf(remark, step.pass)); },
+    progress: (done, total, what) => { for (const instrument of instruments) instrument.progress?.(step, done, total, what); },
+    analysis: (analysis) => cache.get(analysis, model),
+    output: (file) => { outputs.push(file); },
+  };
+}
+
+function recordOf({ kind, rule, message, node, tensor }: Remark, pass: Pass): RemarkRecord {
+  return { kind, rule: `${pass.name}/${rule}`, message, ...(node && { node: node.reference }), ...(tensor !== undefined && { tensor }) };
+}
+
+/** The error with the step that it belongs to. */
+function attributed(error: unknown, { id, pass }: Step, notes: readonly Note[]): Diagnostic {
+  if (Diagnostic.is(error)) {
+    const all = [...(error.notes ?? []), ...notes];
+    return new Diagnostic(error.code, error.message, { ...error.toJSON(), step: error.step ?? id, ...(all.length > 0 && { notes: all }), cause: error.cause });
+  }
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new Diagnostic('internal/step-failed', `step '${id}' ended in an internal error of the pass ${pass.name}: ${what}`, {
+    step: id, notes, cause: error, suggestion: 'Report it with the reproducer; leaving the step out, or narrowing its `where`, avoids it.',
+  });
+}
+
+/** What running a single pass needs beside the model; used by tests, which have no recipe. */
+export interface RunPassOptions {
+  readonly runtime: Runtime;
+  readonly target: TargetFacts;
+  /** Names of nodes as read; undefined selects everything. */
+  readonly select?: ReadonlySet<string> | undefined;
+  readonly signal?: AbortSignal;
+  readonly instruments?: readonly Instrument[];
+}
+
+/** Runs one pass on a model with the given options (validated, with defaults), in the same way as a recipe's step. */
+export async function runPass(model: Model, pass: Pass, options: Readonly<Record<string, unknown>>, { runtime, target, select, signal, instruments = [] }: RunPassOptions): Promise<StepResult> {
+  const step: Step = { id: pass.name, number: 1, pass, options, selected: select };
+  const [result] = await runSteps(model, [step], { runtime, target, signal: signal ?? new AbortController().signal, instruments });
+  return result!;
+}

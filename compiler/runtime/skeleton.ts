@@ -1,0 +1,246 @@
+import type { DType } from '../../ir/dtype.ts';
+import type { Graph, Node, Value } from '../../ir/model.ts';
+import type { NodeProto } from '../../ir/onnx/fields.ts';
+import { dtypeOfType, tensorType, type Type } from '../../ir/type.ts';
+import { readsOf } from '../../passes/dead.ts';
+import { Refusal } from './client.ts';
+import { isExotic, predictExotic } from './predict.ts';
+import { helperNode, Probe, type ProbeOptions, type ProbeParts } from './probe.ts';
+import { dtypeOfOrt, type WireOutput } from './protocol.ts';
+import { blame, firstRefused, readable } from './refusal.ts';
+import { isSurelyScalar } from './scalar.ts';
+
+/** Constants of more bytes become typed inputs; smaller ones may drive shapes (Reshape, Pad, Slice, Resize, …). */
+const largest = 1024;
+/** Attempts at one graph. Each removes at least one node, so that a graph which ONNX Runtime refuses all over ends as unknown. */
+const maxAttempts = 40;
+/** Nodes that are cut one by one; after that, all nodes of the culprit's operator at once. */
+const patience = 6;
+
+/** What the inference of one graph is given. */
+export interface SkeletonContext {
+  /** Makes a session and tells its outputs. */
+  describe(model: Uint8Array): Promise<readonly WireOutput[]>;
+  /** The type of a value that the graph reads from outside, of its inputs, and of outputs of nodes that are cut out. */
+  typeOf(value: Value): Type | undefined;
+  /** True if a caller cannot override the default of an input: IR versions below 4. */
+  readonly fixedDefaults: boolean;
+  readonly swap: ProbeOptions['swap'];
+  /** Operators, `domain:op:version`, that ONNX Runtime is known not to have. */
+  readonly unknown: Set<string>;
+  declined(node: Node, reason: string): void;
+}
+
+/** A skeleton that ONNX Runtime may look at. */
+interface Plan {
+  readonly probe: Probe;
+  readonly parts: ProbeParts;
+  /** The nodes in it. */
+  readonly nodes: readonly Node[];
+}
+
+/**
+ * The types of one graph, from ONNX Runtime: a model of its nodes without weights, with every value as an output, is loaded and tells what its outputs are.
+ * Nodes that ONNX Runtime refuses are cut out, and what follows from them is inferred from what is known of their outputs.
+ */
+export class Skeleton {
+  private readonly graph: Graph;
+  private readonly context: SkeletonContext;
+  private readonly cut = new Set<Node>();
+  /** Values that are not exposed, because their type can be neither told nor cast. */
+  private readonly hidden = new Set<Value>();
+  private readonly exotic = new Map<Value, DType>();
+
+  constructor(graph: Graph, context: SkeletonContext) {
+    this.graph = graph;
+    this.context = context;
+  }
+
+  /** Infers; the result holds what could be typed. */
+  async infer(): Promise<Map<Value, Type>> {
+    predictExotic(this.graph, (value) => this.context.typeOf(value), this.exotic);
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const plan = this.plan();
+      if (plan.nodes.length === 0) return new Map();
+      try {
+        const outputs = await this.context.describe(plan.probe.bytes(plan.parts));
+        return await this.read(plan, outputs);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        await this.yieldTo(error.message, plan, attempt);
+      }
+    }
+    return new Map();
+  }
+
+  /** Writes the skeleton of at most `count` nodes. With `ranks`, its outputs are instead the shapes of these values. */
+  private plan(ranks?: readonly Value[], count = Infinity): Plan {
+    const { context, graph } = this;
+    const probe = new Probe(graph, { largest, swap: context.swap });
+    const inputs: ProbeParts['inputs'][number][] = [];
+    const initializers: ProbeParts['initializers'][number][] = [];
+    const protos: NodeProto[] = [];
+    const helpers: NodeProto[] = [];
+    const claims: ProbeParts['inputs'][number][] = [];
+    const outputs: string[] = [];
+    const nodes: Node[] = [];
+    const present = new Map<Value, boolean>();
+
+    const provide = (value: Value): boolean => {
+      let there = present.get(value);
+      if (there !== undefined) return there;
+      const tensor = value.constant ?? (context.fixedDefaults ? value.tensor : undefined);
+      const type = tensor === undefined ? context.typeOf(value) : tensorType(tensor.dtype, tensor.shape);
+      there = isComplete(type);
+      if (there && tensor !== undefined && !probe.isLarge(tensor)) initializers.push(probe.initializer(value, tensor));
+      else if (there) inputs.push(probe.declare(value, type));
+      present.set(value, there);
+      return there;
+    };
+    const expose = (value: Value): void => {
+      if (ranks !== undefined || this.hidden.has(value)) return;
+      const name = probe.nameOf(value);
+      const dtype = this.exotic.get(value);
+      if (dtype === undefined || dtype === context.swap?.from) {
+        outputs.push(name);
+        return;
+      }
+      claims.push(probe.declare(value, tensorType(dtype)));
+      helpers.push(helperNode('Cast', `c${name.slice(1)}`, name, `c${name.slice(1)}`, 'float'));
+      outputs.push(`c${name.slice(1)}`);
+    };
+
+    for (const node of graph.nodes()) {
+      if (nodes.length >= count) break;
+      if (this.refuses(node) || ![...readsOf(node)].every(provide)) continue;
+      protos.push(probe.node(node));
+      nodes.push(node);
+      for (const value of node.outputs) {
+        if (value === undefined) continue;
+        present.set(value, true);
+        expose(value);
+      }
+    }
+    for (const value of ranks ?? []) {
+      const name = `r${probe.nameOf(value).slice(1)}`;
+      helpers.push(helperNode('Shape', name, probe.nameOf(value), name));
+      outputs.push(name);
+    }
+    return { probe, nodes, parts: { inputs, initializers, nodes: [...protos, ...helpers], outputs, claims } };
+  }
+
+  private refuses(node: Node): boolean {
+    return this.cut.has(node) || this.context.unknown.has(operatorKey(node));
+  }
+
+  /** Takes out what ONNX Runtime does not want. */
+  private async yieldTo(message: string, plan: Plan, attempt: number): Promise<void> {
+    const { probe } = plan;
+    const { claim, operator, helper, node } = blame(message, probe);
+    if (claim !== undefined) {
+      const value = probe.valueOf(claim.name)!;
+      if (isExotic(claim.dtype)) this.exotic.set(value, claim.dtype);
+      else this.exotic.delete(value);
+      return;
+    }
+    if (helper !== undefined) {
+      this.hidden.add(probe.valueOf(helper)!);
+      return;
+    }
+    const reason = readable(message, probe);
+    if (operator !== undefined) {
+      const culprits = plan.nodes.filter((each) => holds(each, ({ domain, op }) => domain === operator[0] && op === operator[1], probe));
+      for (const each of culprits) this.decline(each, reason, true);
+      if (culprits.length > 0) return;
+    }
+    const named = node === undefined ? undefined : plan.nodes.find((each) => holds(each, (inner) => inner === node, probe));
+    const culprit = named ?? plan.nodes[await firstRefused(plan.nodes.length, (count) => {
+      const { probe: part, parts } = this.plan(undefined, count);
+      return this.context.describe(part.bytes(parts));
+    })]!;
+    const told = /Unsupported data type/.test(message);
+    if (named === undefined && told) {
+      for (const value of culprit.outputs) if (value !== undefined) this.hidden.add(value);
+      return;
+    }
+    this.decline(culprit, reason, /No Op registered/.test(message));
+    if (attempt < patience) return;
+    for (const each of plan.nodes) if (each.op === culprit.op && each.domain === culprit.domain) this.decline(each, reason, false);
+  }
+
+  private decline(node: Node, reason: string, unknown: boolean): void {
+    if (unknown && node.subgraphs.length === 0) this.context.unknown.add(operatorKey(node));
+    if (this.cut.has(node)) return;
+    this.cut.add(node);
+    this.context.declined(node, reason);
+  }
+
+  private async read({ probe, nodes }: Plan, outputs: readonly WireOutput[]): Promise<Map<Value, Type>> {
+    const types = new Map<Value, Type>();
+    const { swap } = this.context;
+    for (const { name, type, shape } of outputs) {
+      const value = probe.valueOf(name)!;
+      if (type === undefined) continue;
+      const dtype = name.startsWith('c') ? this.exotic.get(value)! : dtypeOfOrt(type);
+      types.set(value, tensorType(dtype === swap?.to ? swap.from : dtype, probe.axes(shape)));
+    }
+    await this.settleRanks(nodes, types);
+    for (const [value, dtype] of this.exotic) if (!types.has(value) && this.hidden.has(value)) types.set(value, tensorType(dtype));
+    return types;
+  }
+
+  /**
+   * A session reports no axes both for a scalar and for an unknown rank. Where the operators leave it open, the length of the value's shape decides: it is
+   * 0 for the one and unknown for the other.
+   */
+  private async settleRanks(nodes: readonly Node[], types: Map<Value, Type>): Promise<void> {
+    const open = new Set<Value>();
+    const ranked = (value: Value | undefined): boolean => {
+      if (value === undefined || value.tensor !== undefined) return true;
+      const type = types.get(value) ?? this.context.typeOf(value);
+      return type?.kind === 'tensor' && type.shape !== undefined && !open.has(value);
+    };
+    for (const node of nodes) {
+      for (const value of node.outputs) {
+        const type = value && types.get(value);
+        if (type?.kind === 'tensor' && type.shape?.length === 0 && !isSurelyScalar(node, ranked)) open.add(value!);
+      }
+    }
+    if (open.size === 0) return;
+    const { probe, parts } = this.plan([...open]);
+    const scalars = new Set<Value>();
+    try {
+      for (const { name, shape } of await this.context.describe(probe.bytes(parts))) if (shape[0] === 0) scalars.add(probe.valueOf(name)!);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+    }
+    for (const value of open) if (!scalars.has(value)) types.set(value, tensorType(dtypeOfType(types.get(value))!));
+  }
+}
+
+/** True if the type is enough to declare an input: the element type is known, and ONNX Runtime has it. */
+function isComplete(type: Type | undefined): boolean {
+  switch (type?.kind) {
+    case 'tensor':
+      return type.dtype !== undefined && !type.dtype.startsWith('complex') && !type.sparse;
+    case 'sequence':
+    case 'optional':
+      return isComplete(type.element);
+    case 'map':
+      return type.key !== undefined && isComplete(type.value);
+    default:
+      return false;
+  }
+}
+
+/** True if the node, a node inside its bodies, or one in a function that it calls is the one looked for. */
+function holds(node: Node, wanted: (node: Node) => boolean, probe: Probe, depth = 0): boolean {
+  if (wanted(node)) return true;
+  const called = depth < 64 ? probe.calleeOf(node) : undefined;
+  const graphs = called === undefined ? node.subgraphs : [...node.subgraphs, called.body];
+  return graphs.some((graph) => [...graph.nodes()].some((inner) => holds(inner, wanted, probe, depth + 1)));
+}
+
+function operatorKey(node: Node): string {
+  return `${node.domain}:${node.op}:${node.graph.opset(node.domain) ?? 1}`;
+}

@@ -1,0 +1,18 @@
+export * from './attribute.ts';
+export * from './bytes.ts';
+export * from './diagnostic.ts';
+export * from './dtype.ts';
+export * from './edit.ts';
+export { functionKey, Graph, LocalFunction, Model, Node, Value } from './model.ts';
+export type { ConstantForm, ConstantNode, Extras, GraphOwner, Output, Use } from './model.ts';
+export * from './order.ts';
+export * from './tensor.ts';
+export * from './type.ts';
+export { readModel, type ReadOptions } from './onnx/read.ts';
+export { writeModel, type WriteOptions, type Written } from './onnx/write.ts';
+export type { ExternalOpener } from './onnx/tensor-proto.ts';
+export * from './clone.ts';
+export * from './extract.ts';
+export * from './hash.ts';
+export * from './normalize.ts';
+export { verifyModel } from './verify.ts';

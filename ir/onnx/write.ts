@@ -1,0 +1,278 @@
+import type { Chunk } from '../bytes.ts';
+import { Graph, Node, type ConstantNode, type Extras, type LocalFunction, type Model, type Value } from '../model.ts';
+import type { Type } from '../type.ts';
+import { writeAttribute } from './attribute-proto.ts';
+import { encode } from './encode.ts';
+import type {
+  DeviceConfigurationProto, FunctionProto, GraphProto, ModelProto, NodeDeviceConfigurationProto, NodeProto, OperatorSetIdProto, TensorProto,
+  TrainingInfoProto, ValueInfoProto,
+} from './fields.ts';
+import { writeEntries, writeSparse, writeTensor } from './tensor-proto.ts';
+import { writeType } from './type-proto.ts';
+
+/** How a model is written. */
+export interface WriteOptions {
+  /** Puts the elements of large initializers into one side file. Default: all inside the model. */
+  readonly external?: {
+    /** Name of the side file, relative to the model. */
+    readonly location: string;
+    /** Tensors of fewer bytes stay inside; default 1024. */
+    readonly threshold?: number;
+  };
+}
+
+/** What a model is as bytes: the pieces of the file and, where asked for, of the side file. */
+export interface Written {
+  readonly model: readonly Chunk[];
+  readonly external?: readonly Chunk[];
+}
+
+/** Start of each tensor in a side file: a multiple of the page size, so that runtimes can map it (ONNX external data documentation). */
+const alignment = 4096;
+
+/**
+ * Writes a model. Interface names are those of the graph's slots; other values keep their labels, or get numbered ones where labels clash.
+ * A slot whose value is an input, belongs to an outer graph or stands in another slot as well gets an Identity node.
+ * Tensors keep the form in which they were stored. Equal models give equal bytes.
+ */
+export function writeModel(model: Model, options: WriteOptions = {}): Written {
+  const writer = new Writer(options.external);
+  const chunks = encode(writer.model(model), 'ModelProto');
+  return { model: chunks, ...(options.external !== undefined && { external: writer.side }) };
+}
+
+/** The message that `writeModel` encodes, all tensors inside; they are there by reference. */
+export function modelProto(model: Model): ModelProto {
+  return new Writer(undefined).model(model);
+}
+
+/** The message of one node, in which values bear their labels. */
+export function nodeProto(node: Node): NodeProto {
+  const naming = new Naming();
+  for (const value of [...readBy(node), ...node.outputs]) if (value !== undefined) naming.give(value, value.name);
+  return new Writer(undefined).node(node, naming);
+}
+
+/** Names in use in a graph and in those around it, and the name that each value bears in the file. */
+class Naming {
+  private readonly taken = new Set<string>();
+  private readonly outer: Naming | undefined;
+  private readonly names = new Map<Value, string>();
+
+  constructor(outer?: Naming) {
+    this.outer = outer;
+  }
+
+  nameOf(value: Value): string {
+    const name = this.names.get(value) ?? this.outer?.nameOf(value);
+    if (name === undefined) throw new Error(`'${value.name}' is read outside the graph that defines it`);
+    return name;
+  }
+
+  has(value: Value): boolean {
+    return this.names.has(value);
+  }
+
+  reserve(name: string): void {
+    this.taken.add(name);
+  }
+
+  give(value: Value, name: string): void {
+    this.names.set(value, name);
+  }
+
+  /** The label itself, or with a number where somebody visible bears it. */
+  fresh(label: string): string {
+    let name = label;
+    for (let count = 1; name === '' || this.isTaken(name); count++) name = `${label}_${count}`;
+    this.taken.add(name);
+    return name;
+  }
+
+  private isTaken(name: string): boolean {
+    return this.taken.has(name) || (this.outer?.isTaken(name) ?? false);
+  }
+}
+
+class Writer {
+  readonly side: Chunk[] = [];
+  private sideLength = 0;
+  private readonly external: WriteOptions['external'];
+
+  constructor(external: WriteOptions['external']) {
+    this.external = external;
+  }
+
+  model(model: Model): ModelProto {
+    const { opaque } = model;
+    return {
+      ir_version: model.irVersion,
+      ...(model.producerName !== undefined && { producer_name: model.producerName }),
+      ...(model.producerVersion !== undefined && { producer_version: model.producerVersion }),
+      ...(model.domain !== undefined && { domain: model.domain }),
+      ...(model.modelVersion !== undefined && { model_version: model.modelVersion }),
+      graph: this.graph(model.graph, undefined),
+      opset_import: writeOpsets(model.opsets),
+      ...(opaque?.trainingInfo && { training_info: opaque.trainingInfo as TrainingInfoProto[] }),
+      ...(model.functions.size > 0 && { functions: Array.from(model.functions.values(), (local) => this.function(local)) }),
+      ...(opaque?.configuration && { configuration: opaque.configuration as DeviceConfigurationProto[] }),
+      ...(opaque?.compact && { compact: opaque.compact }),
+      ...writeExtras(model.extras),
+    };
+  }
+
+  private function(local: LocalFunction): FunctionProto {
+    const { node, value_info: info, input, output } = this.graph(local.body, undefined);
+    return {
+      name: local.name,
+      ...(input && { input: input.map(({ name }) => name ?? '') }),
+      ...(output && { output: output.map(({ name }) => name ?? '') }),
+      ...(local.attributes.length > 0 && { attribute: [...local.attributes] }),
+      ...(node && { node }),
+      opset_import: writeOpsets(local.opsets),
+      domain: local.domain,
+      ...(local.defaults.size > 0 && {
+        attribute_proto: Array.from(local.defaults, ([name, value]) => writeAttribute(name, value, (body) => this.graph(body, undefined))),
+      }),
+      ...(info && { value_info: info }),
+      ...(local.overload !== '' && { overload: local.overload }),
+      ...writeExtras(local.extras),
+    };
+  }
+
+  private graph(graph: Graph, outer: Naming | undefined): GraphProto {
+    const naming = new Naming(outer);
+    const identities = nameGraph(graph, naming);
+    const nodes = this.nodes(graph, naming);
+    for (const [value, name] of identities) nodes.push({ input: [naming.nameOf(value)], output: [name], op_type: 'Identity' });
+    const initializers = graph.inputs.flatMap((input): TensorProto[] => (input.tensor === undefined ? [] : [this.tensor(input, naming.nameOf(input))]));
+    const sparse = [];
+    for (const value of graph.constants) {
+      if (value.form?.kind === 'sparse-initializer') sparse.push(writeSparse(value.form.sparse, naming.nameOf(value)));
+      else if (value.form?.kind !== 'node') initializers.push(this.tensor(value, naming.nameOf(value)));
+    }
+    const info = writeInfo(graph, naming);
+    const annotations = [...graph.values()].flatMap((value) => (value.quantization === undefined ? [] : [{
+      tensor_name: naming.nameOf(value), quant_parameter_tensor_names: writeEntries(value.quantization),
+    }]));
+    return {
+      ...(nodes.length > 0 && { node: nodes }),
+      name: graph.name,
+      ...(initializers.length > 0 && { initializer: initializers }),
+      ...(graph.inputs.length > 0 && { input: graph.inputs.map((value) => valueInfo(value.name, value.type, value.extras)) }),
+      ...(graph.outputs.length > 0 && { output: graph.outputs.map(({ name, type, value, extras }) => valueInfo(name, type ?? value.type, extras)) }),
+      ...(info.length > 0 && { value_info: info }),
+      ...(annotations.length > 0 && { quantization_annotation: annotations }),
+      ...(sparse.length > 0 && { sparse_initializer: sparse }),
+      ...writeExtras(graph.extras),
+    };
+  }
+
+  /** The nodes in order; a Constant node comes right before the first that reads it, at the end if only slots do. */
+  private nodes(graph: Graph, naming: Naming): NodeProto[] {
+    const pending = new Set([...graph.constants].filter((value) => value.form?.kind === 'node'));
+    const protos: NodeProto[] = [];
+    const emit = (value: Value): void => {
+      if (pending.delete(value) && value.form?.kind === 'node') protos.push(writeConstant(value.form.node, naming.nameOf(value)));
+    };
+    for (const node of graph.nodes()) {
+      for (const value of readBy(node)) emit(value);
+      protos.push(this.node(node, naming));
+    }
+    for (const value of [...pending]) emit(value);
+    return protos;
+  }
+
+  node(node: Node, naming: Naming): NodeProto {
+    return {
+      ...(node.inputs.length > 0 && { input: node.inputs.map((value) => (value === undefined ? '' : naming.nameOf(value))) }),
+      output: node.outputs.map((value) => (value === undefined ? '' : naming.nameOf(value))),
+      ...(node.name !== '' && { name: node.name }),
+      op_type: node.op,
+      ...(node.attributes.size > 0 && {
+        attribute: Array.from(node.attributes, ([name, value]) => writeAttribute(name, value, (body) => this.graph(body, naming))),
+      }),
+      ...(node.domain !== '' && { domain: node.domain }),
+      ...(node.overload !== '' && { overload: node.overload }),
+      ...(node.deviceConfigurations && { device_configurations: node.deviceConfigurations as NodeDeviceConfigurationProto[] }),
+      ...writeExtras(node.extras),
+    };
+  }
+
+  private tensor(value: Value, name: string): TensorProto {
+    const tensor = value.tensor!;
+    const { external } = this;
+    if (external === undefined || tensor.dtype === 'string' || tensor.byteLength < (external.threshold ?? 1024)) return writeTensor(tensor, name);
+    const padding = (alignment - (this.sideLength % alignment)) % alignment;
+    if (padding > 0) this.side.push(new Uint8Array(padding));
+    const chunk = tensor.chunk();
+    const offset = this.sideLength + padding;
+    this.side.push(chunk);
+    this.sideLength = offset + chunk.length;
+    return writeTensor(tensor, name, [['location', external.location], ['offset', String(offset)], ['length', String(chunk.length)]]);
+  }
+}
+
+/** Names the values of a graph; returns the slots that need an Identity. */
+function nameGraph(graph: Graph, naming: Naming): [value: Value, name: string][] {
+  const identities: [Value, string][] = [];
+  for (const input of graph.inputs) {
+    naming.reserve(input.name);
+    naming.give(input, input.name);
+  }
+  for (const { name } of graph.outputs) naming.reserve(name);
+  for (const { name, value } of graph.outputs) {
+    if (value.graph === graph && (!naming.has(value) || naming.nameOf(value) === name)) naming.give(value, name);
+    else identities.push([value, name]);
+  }
+  for (const value of graph.values()) if (!naming.has(value)) naming.give(value, naming.fresh(value.name));
+  return identities;
+}
+
+/** Values that a node or its bodies read. */
+function* readBy(node: Node): Iterable<Value> {
+  for (const value of node.inputs) if (value !== undefined) yield value;
+  for (const body of node.subgraphs) {
+    for (const inner of body.nodes()) yield* readBy(inner);
+    for (const { value } of body.outputs) yield value;
+  }
+}
+
+function writeConstant(node: ConstantNode, output: string): NodeProto {
+  return {
+    output: [output], ...(node.name !== '' && { name: node.name }), op_type: 'Constant',
+    attribute: [writeAttribute(node.attribute.name, node.attribute.attribute, () => { throw new Error('a Constant has no bodies'); })],
+    ...(node.deviceConfigurations && { device_configurations: node.deviceConfigurations as NodeDeviceConfigurationProto[] }),
+    ...writeExtras(node),
+  };
+}
+
+/** Entries of value_info: types of what nodes make, unless a slot states them, and whatever carries extras. */
+function writeInfo(graph: Graph, naming: Naming): ValueInfoProto[] {
+  const slots = new Set(graph.outputs.map(({ name }) => name));
+  const info: ValueInfoProto[] = [];
+  for (const value of graph.values()) {
+    if (value.isInput) continue;
+    const name = naming.nameOf(value);
+    const told = value.producer !== undefined && value.type !== undefined && !slots.has(name);
+    if (told || value.extras !== undefined) info.push(valueInfo(name, value.type, value.extras));
+  }
+  return info;
+}
+
+function valueInfo(name: string, type: Type | undefined, extras: Extras | undefined): ValueInfoProto {
+  return { name, ...(type !== undefined && { type: writeType(type) }), ...writeExtras(extras) };
+}
+
+function writeExtras(extras: Extras | undefined): Pick<ValueInfoProto, 'doc_string' | 'metadata_props' | 'unknown'> {
+  if (extras === undefined) return {};
+  const { docString, metadata, unknown } = extras;
+  return {
+    ...(docString !== undefined && { doc_string: docString }), ...(metadata && { metadata_props: writeEntries(metadata) }),
+    ...(unknown && { unknown: [...unknown] }),
+  };
+}
+
+function writeOpsets(opsets: ReadonlyMap<string, number>): OperatorSetIdProto[] {
+  return Array.from(opsets, ([domain, version]) => ({ ...(domain !== '' && { domain }), version }));
+}

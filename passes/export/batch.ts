@@ -1,0 +1,182 @@
+import { cloneModel } from '../../ir/clone.ts';
+import { Diagnostic } from '../../ir/diagnostic.ts';
+import { Editor } from '../../ir/edit.ts';
+import { Node, type Graph, type Model, type Value } from '../../ir/model.ts';
+import { dtypeOfType, shapeOf, tensorType, type Dim } from '../../ir/type.ts';
+import type { Runtime } from '../runtime.ts';
+import { rewriteBatch, type BatchShapes } from './batch-rewrite.ts';
+
+/** Where the batch is in the interface of a model. */
+export interface Batch {
+  /** The one length that the batch has in the model as read; 1 if it is symbolic there. */
+  readonly size: number;
+  /** Inputs with a batch axis, and which axis it is. */
+  readonly axes: ReadonlyMap<Value, number>;
+  /** The symbol that it has already, if it has one. */
+  readonly symbol: string | undefined;
+}
+
+/**
+ * Finds the batch axis of each input: the first one, or the one that bears the symbol of another input's first axis. Throws
+ * `export/batch-axis` if an input is of unknown rank, or if first axes have different lengths.
+ */
+export function findBatch(graph: Graph): Batch {
+  const shapes = graph.inputs.filter(({ tensor }) => tensor === undefined).map((input) => {
+    const shape = shapeOf(input.type);
+    if (shape === undefined) throw refuse(`the rank of input '${input.name}' is not known`, 'Give the input a shape when exporting the model.');
+    return { input, shape };
+  });
+  const symbol = shapes.map(({ shape: [first] }) => first).find((dim) => typeof dim === 'string');
+  const axes = new Map<Value, number>();
+  const sizes = new Map<number, string>();
+  for (const { input, shape } of shapes) {
+    const axis = Math.max(0, symbol === undefined ? 0 : shape.indexOf(symbol));
+    if (shape.length === 0) continue;
+    axes.set(input, axis);
+    const dim = shape[axis];
+    if (typeof dim === 'number' && !sizes.has(dim)) sizes.set(dim, input.name);
+  }
+  if (axes.size === 0) throw refuse('no input has an axis', 'Leave `dynamicBatch` out.');
+  if (sizes.size > 1) {
+    const list = [...sizes].map(([size, name]) => `${size} ('${name}')`).join(', ');
+    throw refuse(`the first axes of the inputs have different lengths: ${list}`, 'Leave `dynamicBatch` out, or export the model so that the batch is the first axis of every input.');
+  }
+  return { size: sizes.keys().next().value ?? 1, axes, symbol };
+}
+
+function refuse(why: string, suggestion: string): Diagnostic {
+  return new Diagnostic('export/batch-axis', `the batch cannot be made dynamic: ${why}`, { suggestion });
+}
+
+/** Tells where a literal batch was replaced. */
+export type Note = (node: Node, message: string) => void;
+
+/**
+ * Makes the batch of a model a symbol: in the types of inputs and outputs, and in literal shapes that nodes of the main graph are given.
+ * How far the batch reaches comes from the runtime's inference at two batch sizes, so no operator needs a rule of its own; nodes whose
+ * literal shape would stop it are opaque until the shapes before them are known. Returns the number of nodes rewritten.
+ * Nothing is proved here: see `proveBatch`.
+ */
+export async function makeBatchDynamic(model: Model, edit: Editor, symbol: string, runtime: Runtime, note: Note): Promise<number> {
+  const { graph } = model;
+  const batch = findBatch(graph);
+  const dependent = reachedFrom(batch.axes.keys());
+  const waiting = new Map<Node, readonly number[]>();
+  for (const node of graph.nodes()) {
+    const literal = literalInputs(node, dependent);
+    if (literal.length > 0) waiting.set(node, literal);
+  }
+  let rewritten = 0;
+  if (waiting.size > 0) {
+    const single = await shapesAt(model, batch, batch.size, new Map(), runtime);
+    for (let before = waiting.size + 1; waiting.size < before && waiting.size > 0;) {
+      before = waiting.size;
+      const several = await shapesAt(model, batch, batch.size * probe, waiting, runtime);
+      const shapes: BatchShapes = { single, several, size: batch.size };
+      for (const node of waiting.keys()) {
+        if (!node.inputs.every((value) => value === undefined || !dependent.has(value) || isKnown(several.get(value)))) continue;
+        waiting.delete(node);
+        const message = rewriteBatch(node, shapes, dependent, edit);
+        if (message === undefined) continue;
+        note(node, message);
+        rewritten++;
+      }
+    }
+  }
+  await declare(model, edit, batch, symbol, runtime);
+  return rewritten;
+}
+
+/** The second batch size is this many times the first: a prime that no other axis is likely to be multiplied by. */
+const probe = 7;
+
+/** All values that the given ones have an influence on, captures by bodies included. */
+function reachedFrom(values: Iterable<Value>): Set<Value> {
+  const reached = new Set(values);
+  for (const value of reached) {
+    for (const { user } of value.uses) {
+      // A use inside a body reaches the outputs of the node that owns the body.
+      for (let node = user instanceof Node ? user : ownerNode(user); node !== undefined; node = ownerNode(node.graph)) {
+        for (const output of node.outputs) if (output !== undefined) reached.add(output);
+      }
+    }
+  }
+  return reached;
+}
+
+function ownerNode(graph: Graph): Node | undefined {
+  return graph.owner instanceof Node ? graph.owner : undefined;
+}
+
+/** Indices of inputs in which a literal batch may hide: shapes given to a node that handles batched data, and unbatched data that must agree with it. */
+function literalInputs(node: Node, dependent: ReadonlySet<Value>): number[] {
+  const free = (index: number): boolean => {
+    const value = node.inputs[index];
+    return value !== undefined && !dependent.has(value);
+  };
+  const batched = (index: number): boolean => {
+    const value = node.inputs[index];
+    return value !== undefined && dependent.has(value);
+  };
+  if (node.is('Reshape', 'Expand')) return batched(0) && free(1) && node.inputs[1]!.constant !== undefined ? [1] : [];
+  if (node.is('Resize')) return batched(0) && free(3) && node.inputs[3]!.constant !== undefined ? [3] : [];
+  if (node.is('Concat')) return node.inputs.some((_, index) => batched(index)) ? node.inputs.flatMap((_, index) => (free(index) ? [index] : [])) : [];
+  if (node.is('LSTM', 'GRU', 'RNN')) return batched(0) ? [5, 6].filter((index) => free(index) && (index === 5 || node.op === 'LSTM')) : [];
+  return [];
+}
+
+/** Shapes of all values of the main graph at one batch size, with the literal inputs of the nodes in `opaque` unknown. */
+async function shapesAt(
+  model: Model, { axes }: Batch, size: number, opaque: ReadonlyMap<Node, readonly number[]>, runtime: Runtime,
+): Promise<Map<Value, readonly Dim[] | undefined>> {
+  const values = new Map<Value, Value | undefined>();
+  const nodes = new Map<Node, Node>();
+  const copy = cloneModel(model, { values, nodes });
+  const edit = new Editor(copy);
+  for (const node of copy.graph.walk()) for (const value of node.outputs) if (value !== undefined) edit.setType(value, undefined);
+  copy.graph.outputs.forEach((_, index) => { edit.setOutputType(copy.graph, index, undefined); });
+  for (const [input, axis] of axes) edit.setType(values.get(input)!, withAxis(input, axis, size));
+  for (const [node, indices] of opaque) {
+    for (const index of indices) {
+      const { type } = node.inputs[index]!;
+      const isShape = node.is('Reshape', 'Expand', 'Resize');
+      const unknown = tensorType(dtypeOfType(type)!, isShape ? shapeOf(type) : shapeOf(type)?.map(() => undefined));
+      edit.setInput(nodes.get(node)!, index, edit.addInput(copy.graph, `opaque_${node.name}_${index}`, unknown));
+    }
+  }
+  const symbols = new Set(model.graph.inputs.flatMap(({ type }) => shapeOf(type) ?? []));
+  const types = await runtime.infer(copy);
+  return new Map([...model.graph.values()].map((value) => {
+    const twin = values.get(value);
+    const shape = shapeOf(twin && (types.get(twin) ?? twin.type));
+    // Symbols that the runtime made up say nothing about the axis.
+    return [value, shape?.map((dim) => (typeof dim === 'string' && !symbols.has(dim) ? undefined : dim))];
+  }));
+}
+
+function isKnown(shape: readonly Dim[] | undefined): boolean {
+  return shape?.every((dim) => dim !== undefined) ?? false;
+}
+
+/** Writes the symbol into the interface, and types everything anew. */
+async function declare(model: Model, edit: Editor, { axes, symbol: old }: Batch, symbol: string, runtime: Runtime): Promise<void> {
+  const { graph } = model;
+  for (const [input, axis] of axes) edit.setType(input, withAxis(input, axis, symbol));
+  for (const node of graph.walk()) for (const value of node.outputs) if (value !== undefined) edit.setType(value, undefined);
+  const declared = graph.outputs.map(({ type, value }) => ({ dtype: dtypeOfType(type ?? value.type), shape: shapeOf(type) }));
+  graph.outputs.forEach((_, index) => { edit.setOutputType(graph, index, undefined); });
+  for (const [value, type] of await runtime.infer(model)) edit.setType(value, type);
+  graph.outputs.forEach(({ value }, index) => {
+    const { dtype, shape: before } = declared[index]!;
+    const shape = shapeOf(value.type) ?? before;
+    if (dtype === undefined || shape === undefined || shape.length === 0) return;
+    const axis = shape.includes(symbol) ? -1 : Math.max(0, old === undefined ? 0 : before?.indexOf(old) ?? 0);
+    const type = tensorType(dtype, shape.map((dim, at) => (at === axis ? symbol : dim)));
+    edit.setType(value, type);
+    edit.setOutputType(graph, index, type);
+  });
+}
+
+function withAxis(input: Value, axis: number, dim: Dim): ReturnType<typeof tensorType> {
+  return tensorType(dtypeOfType(input.type)!, shapeOf(input.type)!.map((other, at) => (at === axis ? dim : other)));
+}

@@ -1,0 +1,76 @@
+import { Editor } from '../ir/edit.ts';
+import type { Model } from '../ir/model.ts';
+import { sameType } from '../ir/type.ts';
+import { definePass, type PassDeclaration } from './pass.ts';
+import type { OptionsOf } from './options.ts';
+import type { Runtime } from './runtime.ts';
+import { Rewriter, type Rule } from './rewrite.ts';
+import { affine, batchNorm } from './fold/batch-norm.ts';
+import { resolveBranches } from './fold/branches.ts';
+import { chains } from './fold/chains.ts';
+import { Evaluator } from './fold/constants.ts';
+import { removeUnused } from './fold/dead.ts';
+import { mergeDuplicates } from './fold/duplicates.ts';
+import { identities } from './fold/identities.ts';
+import { pads } from './fold/pads.ts';
+import { shapes } from './fold/shapes.ts';
+
+const options = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    maxGrowth: {
+      type: 'integer', minimum: 0, default: 65536, unit: 'bytes',
+      description: 'How much larger than what it replaces an evaluated constant may be; larger results stay as the nodes that make them.',
+    },
+    batchNorm: {
+      type: 'boolean', default: true,
+      description: 'Fold BatchNormalization into Conv, ConvTranspose, Gemm and MatMul. Turn off where a later step wants its statistics.',
+    },
+  },
+} as const;
+
+/** What the step says, with defaults. */
+export type FoldOptions = OptionsOf<typeof options>;
+
+/**
+ * Rounds of local rules, constant evaluation, branches, duplicates and dead code until a round changes nothing. Types are inferred again between
+ * rounds, since a rule may need what another made known.
+ */
+export const fold: PassDeclaration<typeof options> = definePass({
+  name: 'fold',
+  version: 1,
+  summary: 'Evaluates what is constant and removes what does nothing.',
+  options,
+  async run(model, context) {
+    const { edit, runtime, signal } = context;
+    const rewriter = new Rewriter(model, rulesFor(context.options), context);
+    const evaluator = new Evaluator(context, context.options.maxGrowth);
+    let rounds = 0;
+    for (let before = -1; edit.changes !== before; rounds++) {
+      signal.throwIfAborted();
+      if (rounds > 0) await retype(model, runtime);
+      before = edit.changes;
+      removeUnused(model, context);
+      while (rewriter.sweep() > 0);
+      await evaluator.run(model);
+      resolveBranches(model, context);
+      mergeDuplicates(model, context);
+    }
+    rewriter.reportDeclined();
+    evaluator.reportKept();
+    context.stat('rounds', rounds);
+    context.remark({ kind: 'analysis', rule: 'fixpoint', message: `Nothing more to fold: round ${rounds} changed nothing.` });
+  },
+});
+
+/** The rules in the order in which they are tried. */
+function rulesFor(options: FoldOptions): readonly Rule[] {
+  return [...identities, ...shapes, ...chains, ...pads, ...affine, ...(options.batchNorm ? batchNorm : [])];
+}
+
+/** Types as the runtime infers them now. What a step knows better than before is no change of the model. */
+async function retype(model: Model, runtime: Runtime): Promise<void> {
+  const types = new Editor(model);
+  for (const [value, type] of await runtime.infer(model)) if (!sameType(value.type, type)) types.setType(value, type);
+}

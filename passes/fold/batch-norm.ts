@@ -1,0 +1,136 @@
+import type { Node, Value } from '../../ir/model.ts';
+import { Tensor } from '../../ir/tensor.ts';
+import { any, constant, oneOf, op, opsetOf } from '../pattern.ts';
+import { Decline, no, rule, type Rule } from '../rewrite.ts';
+import { batchNormAffine, elementwiseAffine, type ChannelAffine } from './channel-affine.ts';
+import { hasFixedBias, linearOf, readsNoPadding, scaleInputs, scaleOutputs, type Linear } from './linear.ts';
+import { dimsOf, rankOf } from './operands.ts';
+
+/**
+ * BatchNormalization and constant scale or shift of channels, folded into the weights next to them. Sums are taken in another order, so these
+ * rules are not bit-exact: products are formed in float64 and rounded once to the weights' type.
+ */
+
+const linearOps = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'];
+const affineOps = ['Mul', 'Div', 'Add', 'Sub'];
+
+/** Weights and affine that fit each other, or why not. Gemm broadcasts its bias and BatchNormalization is of inference form since opset 7. */
+function pair(linear: Linear | Decline | false, affine: ChannelAffine | Decline | false, side: 'inputs' | 'outputs'): { linear: Linear; affine: ChannelAffine } | Decline | false {
+  if (linear === false || affine === false) return false;
+  if (linear instanceof Decline) return linear;
+  if (affine instanceof Decline) return affine;
+  if (!hasFixedBias(linear)) return no('the bias is not constant', linear.node);
+  if (opsetOf(linear.node) < 7 || affine.scale.length !== linear[side]) return false;
+  return { linear, affine };
+}
+
+/** A BatchNormalization or MatMul/Gemm affine works on axis 1, which is the columns of a matrix. */
+function isMatrix(node: Node): boolean {
+  return !node.is('Gemm', 'MatMul') || rankOf(node.outputs[0]) === 2;
+}
+
+const afterLinear = rule({
+  name: 'linear-batch-norm',
+  summary: 'Folds a BatchNormalization into the weights of the node before it.',
+  match: op('BatchNormalization', oneOf(linearOps).as('linear').soleUse()).open(),
+  when: ({ root, linear }) => isMatrix(linear) && pair(linearOf(linear), batchNormAffine(root), 'outputs'),
+  rewrite: ($, _, { linear, affine }) => scaleOutputs($, linear, affine),
+});
+
+/** Exact where nothing is padded, since padding is not shifted, or where no channel is shifted. */
+const beforeLinear = rule({
+  name: 'batch-norm-linear',
+  summary: 'Folds a BatchNormalization into the weights of the node behind it.',
+  match: oneOf(linearOps, op('BatchNormalization', any('x')).as('norm').open().soleUse()).open(),
+  when: ({ root, norm }) => {
+    if (root.is('Gemm', 'MatMul') && rankOf(root.inputs[0]) !== 2) return false;
+    const found = pair(linearOf(root), batchNormAffine(norm), 'inputs');
+    if (found === false || found instanceof Decline) return found;
+    const shifted = found.affine.shift.some((value) => value !== 0);
+    return !shifted || readsNoPadding(root) ? found : no('the node behind it pads, and padding is not normalised', norm);
+  },
+  rewrite: ($, { x }, { linear, affine }) => scaleInputs($, linear, affine, x),
+});
+
+const elementwiseAfter = rule({
+  name: 'linear-scale-shift',
+  summary: 'Folds a constant factor or summand of each channel into the weights of the node before it.',
+  match: affineOps.flatMap((name) => [
+    op(name, oneOf(linearOps).as('linear').soleUse(), constant('c')),
+    ...(name === 'Sub' ? [op(name, constant('c'), oneOf(linearOps).as('linear').soleUse())] : []),
+  ]),
+  when: ({ root, linear, c }) => {
+    // A plain bias for a MatMul is matmul-add's case; scaling it here would be the same with more words.
+    if (!isMatrix(linear)) return false;
+    return pair(linearOf(linear), elementwiseAffine(root, linear.output, c.constant), 'outputs');
+  },
+  rewrite: ($, _, { linear, affine }) => scaleOutputs($, linear, affine),
+});
+
+const elementwiseBefore = rule({
+  name: 'scale-linear',
+  summary: 'Folds a constant factor of each channel into the weights of the node behind it.',
+  match: ['Mul', 'Div'].map((name) => oneOf(linearOps, op(name, any('x'), constant('c')).as('factor').soleUse()).open()),
+  when: ({ root, factor, x, c }) => {
+    if (root.is('Gemm', 'MatMul') && rankOf(root.inputs[0]) !== 2) return false;
+    return pair(linearOf(root), elementwiseAffine(factor, x, c.constant), 'inputs');
+  },
+  rewrite: ($, { x }, { linear, affine }) => scaleInputs($, linear, affine, x),
+});
+
+/** The parts of the parameters go where the parts of the channels come from; every part is then folded by `linear-batch-norm`. */
+const throughConcat = rule({
+  name: 'concat-batch-norm',
+  summary: 'Moves a BatchNormalization of a Concat of channels to before it, where each part folds.',
+  match: op('BatchNormalization', op('Concat').as('concat').soleUse()).open(),
+  when: ({ root, concat }) => {
+    const affine = batchNormAffine(root);
+    if (affine instanceof Decline || concat.int('axis', 1) !== 1) return false;
+    const sizes = concat.inputs.map((value) => dimsOf(value)?.[1]);
+    const folds = concat.inputs.every((value) => {
+      const producer = value?.producer;
+      if (producer === undefined || value!.uses.length !== 1 || producer.graph !== root.graph || !producer.is('Conv', 'ConvTranspose')) return false;
+      const linear = linearOf(producer);
+      return linear !== false && !(linear instanceof Decline) && hasFixedBias(linear);
+    });
+    return folds && sizes.every((size): size is number => typeof size === 'number') && { sizes };
+  },
+  rewrite: ($, { root, concat }, { sizes }) => {
+    let start = 0;
+    const parts = concat.inputs.map((value, index): Value => {
+      const end = start + sizes[index]!;
+      const slices = root.inputs.slice(1).map((parameter) => $.constant(rows(parameter!.constant!, start, end), parameter!.name));
+      start = end;
+      return $.op('BatchNormalization', [value, ...slices], root.attributes, { types: [value?.type] });
+    });
+    return $.op('Concat', parts, concat.attributes);
+  },
+});
+
+/** MatMul of matrices and a constant row: one Gemm, which adds the row. The same sums in the same order. */
+const matmulAdd = rule({
+  name: 'matmul-add',
+  summary: 'Joins a MatMul of matrices and the Add of a constant row to a Gemm.',
+  match: op('Add', op('MatMul', any('a'), constant('b')).as('product').soleUse(), constant('row')),
+  when: ({ root, product, a, b, row }) => {
+    const columns = b.constant.shape[1];
+    const fits = rankOf(a) === 2 && b.constant.shape.length === 2 && rankOf(product.output) === 2 && opsetOf(root) >= 7 && b.constant.dtype === row.constant.dtype
+      && ['float', 'double', 'float16'].includes(b.constant.dtype);
+    const { shape, size } = row.constant;
+    return fits && shape.length <= 2 && size === columns && shape.at(-1) === columns;
+  },
+  rewrite: ($, { a, b, row }) => $.op('Gemm', [a, b, row]),
+});
+
+/** Elements `start` to `end` of a tensor with one axis. */
+function rows(tensor: Tensor, start: number, end: number): Tensor {
+  const bytes = tensor.bytes();
+  const step = bytes.length / tensor.size;
+  return Tensor.fromBytes(tensor.dtype, [end - start], bytes.slice(start * step, end * step));
+}
+
+/** Folding of BatchNormalization. */
+export const batchNorm: readonly Rule[] = [afterLinear, beforeLinear, throughConcat];
+
+/** Folding of other per-channel arithmetic into weights. */
+export const affine: readonly Rule[] = [matmulAdd, elementwiseAfter, elementwiseBefore];
