@@ -7,7 +7,7 @@ import { sameType } from '../ir/type.ts';
 import { AnalysisCache } from '../passes/analysis.ts';
 import type { OutputFile, Pass, PassContext, Remark, Selection, TargetFacts } from '../passes/pass.ts';
 import type { Runtime } from '../passes/runtime.ts';
-import { isMissedBudget, type Acceptance } from './instruments/acceptance.ts';
+import { asWarning, isMissedBudget, type Acceptance } from './instruments/acceptance.ts';
 import type { Change, Failure, Instrument, RemarkRecord } from './instruments/instrument.ts';
 
 /** A step with everything decided: what the manager runs. */
@@ -79,7 +79,7 @@ async function runStep(model: Model, step: Step, world: World, cache: AnalysisCa
     signal.throwIfAborted();
     const diagnostic = attributed(error, step, failure.notes);
     if (isMissedBudget(error) && step.accept?.onFail === 'revert') {
-      return { step, count: 0, before, remarks: [], stats: new Map(), outputs: [], reverted: diagnostic.with({ severity: 'warning' }) };
+      return { step, count: 0, before, remarks: [], stats: new Map(), outputs: [], reverted: asWarning(diagnostic) };
     }
     throw diagnostic;
   }

@@ -46,7 +46,9 @@ export async function prepare(source: RecipeSource, host: Host, set: readonly st
   const plugins = await loadPlugins(pluginRequests(document), folder, builtInPasses, (problem) => problems.list.push(problem));
   const passes = [...builtInPasses, ...plugins.passes];
   const { plan, diagnostics } = planRecipe(document, passes);
-  if (plan === undefined) throw new Diagnostics(diagnostics.filter(({ code }) => plugins.passes.length > 0 || code !== 'recipe/unknown-pass' || !problems.list.some((other) => other.code.startsWith('plugin/'))));
+  // Passes of a plugin that could not be loaded are unknown; saying so again for each step would hide the cause.
+  const unloaded = diagnostics.some(({ code }) => code.startsWith('plugin/'));
+  if (plan === undefined) throw new Diagnostics(diagnostics.filter(({ code }) => !unloaded || code !== 'recipe/unknown-pass'));
   checkAcceptances(plan);
   return { plan, folder, passes, pluginFiles: plugins.files, diagnostics };
 }
@@ -114,7 +116,7 @@ export function bindPlan(plan: Plan, model: Model): BoundPlan {
   const steps: Step[] = [];
   const skipped: SkippedStep[] = [];
   for (const planned of plan.steps) {
-    const { state, reason } = decision(planned, plan, index, problems);
+    const { state, reason } = decision(planned, plan, index);
     if (state === 'skip') {
       skipped.push({ step: planned, reason });
       continue;
@@ -127,10 +129,11 @@ export function bindPlan(plan: Plan, model: Model): BoundPlan {
   return { steps, skipped };
 }
 
-function decision(step: PlannedStep, plan: Plan, index: ModelIndex, problems: Problems): PlannedStep['decision'] {
+function decision(step: PlannedStep, plan: Plan, index: ModelIndex): PlannedStep['decision'] {
   if (step.decision.state !== 'pending' || step.when === undefined) return step.decision;
   return decide(step.when, {
     vars: child(plan.tree, 'vars'), target: plan.target, opset: index.opset,
-    matches: (selector) => selectNodes(selector, plan.select, index, problems).size > 0,
+    // Matching nothing is an answer here, and no mistake.
+    matches: (selector) => selectNodes(selector, plan.select, index, new Problems()).size > 0,
   });
 }

@@ -103,8 +103,13 @@ export class Cloner {
   attributes(node: Node, owner?: Node): Map<string, Attribute> {
     const attributes = new Map<string, Attribute>();
     for (const [name, original] of node.attributes) {
-      const replaced = this.options.attribute === undefined ? original : this.options.attribute(original, node);
-      if (replaced !== undefined) attributes.set(name, this.attribute(replaced, owner));
+      const { attribute: replace, ...options } = this.options;
+      const replaced = replace === undefined ? original : replace(original, node);
+      if (replaced === undefined) continue;
+      // A body that came from elsewhere has nothing to do with the values copied here, and may come again.
+      const cloner = replaced === original ? this : new Cloner({ ...options, values: new Map(), nodes: new Map() });
+      attributes.set(name, cloner.attribute(replaced, owner));
+      if (cloner !== this) cloner.finish();
     }
     return attributes;
   }

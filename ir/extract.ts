@@ -101,11 +101,11 @@ function readBy(node: Node): ReadonlySet<Value> {
   return read;
 }
 
-/** The nodes in the order of their graphs, those of outer graphs first. */
+/** The nodes in the model's order, which puts a body behind all that it captures. */
 function inOrder(nodes: ReadonlySet<Node>): Node[] {
-  const depth = (graph: Graph): number => (graph.parent === undefined ? 0 : depth(graph.parent) + 1);
-  const graphs = [...new Set(Array.from(nodes, ({ graph }) => graph))].sort((a, b) => depth(a) - depth(b));
-  return graphs.flatMap((graph) => [...graph.nodes()].filter((node) => nodes.has(node)));
+  const root = (graph: Graph): Graph => (graph.parent === undefined ? graph : root(graph.parent));
+  const roots = new Set(Array.from(nodes, ({ graph }) => root(graph)));
+  return [...roots].flatMap((graph) => [...graph.walk()].filter((node) => nodes.has(node)));
 }
 
 /** A copy of a value as input of the new graph: whatever made it or was stored in it is cut off. */

@@ -15,4 +15,5 @@ export * from './clone.ts';
 export * from './extract.ts';
 export * from './hash.ts';
 export * from './normalize.ts';
-export { verifyModel } from './verify.ts';
+export { interfaceOf, verifyModel, type Interface, type InterfaceSlot, type VerifyOptions } from './verify.ts';
+export { parseGraph, parseModel, printModel, printNode, type ParseOptions, type PrintOptions } from './text/index.ts';

@@ -19,7 +19,10 @@ export interface Normalization {
 export type NormalizationReport = readonly Normalization[];
 
 export interface NormalizeOptions {
-  /** Take inputs that have a default for constants (in IR 4 and later a caller may override them; before, they are constants always). */
+  /**
+   * Take inputs that have a default for constants, which callers can then no longer override; default true: as long as a weight can be
+   * overridden, nothing can be done with it. Before IR 4 they are constants always.
+   */
   readonly fixInputs?: boolean;
   /** Most nodes that inlining may make in all; default one million. */
   readonly maxNodes?: number;
@@ -79,7 +82,7 @@ function nameNodes(model: Model, editor: Editor, tally: Tally): void {
         tally.add('nodes renamed', node.name);
       }
       borne.set(name, bearers + 1);
-      (node as Mutable<Node>).origin = [node.name];
+      if (node.name !== name || node.origin.length === 0) (node as Mutable<Node>).origin = [node.name];
       position++;
     }
   }
@@ -115,17 +118,17 @@ function inlineFunctions(model: Model, order: readonly LocalFunction[], editor: 
   };
   checkSize(model, order, inlinable, maxNodes);
   if (opsets.size > model.opsets.size) editor.setModel({ opsets });
-  const waiting = [...model.graph.walk()].filter((node) => inlinable(node) !== undefined);
+  const calls = (nodes: Iterable<Node>): Node[] => Array.from(nodes).filter((node) => inlinable(node) !== undefined).reverse();
+  const waiting = calls(model.graph.walk()); // the next one last
   for (let call = waiting.pop(); call !== undefined; call = waiting.pop()) {
     const called = inlinable(call)!;
     tally.add('functions inlined', `${call.name} (${called.name})`);
-    for (const node of inlineCall(call, called, editor)) {
-      for (const inner of [node, ...node.subgraphs.flatMap((body) => [...body.walk()])]) if (inlinable(inner) !== undefined) waiting.push(inner);
-    }
+    const made = inlineCall(call, called, editor);
+    for (const inner of calls(made.flatMap((node) => [node, ...node.subgraphs.flatMap((body) => [...body.walk()])]))) waiting.push(inner);
   }
   const functions = reachable(model);
   for (const [local, reason] of kept) if (functions.has(local.key)) tally.add('functions kept', `${local.name}: ${reason}`);
-  editor.setModel({ functions });
+  if (functions.size < model.functions.size) editor.setModel({ functions });
 }
 
 /** Adds what the function imports and the model does not; returns a reason if an operator means one thing here and another there. */

@@ -6,7 +6,7 @@ import { writeModel, type Written } from '../ir/onnx/write.ts';
 import { makeBatchDynamic } from './export/batch.ts';
 import { proveBatch } from './export/proof.ts';
 import { stripMachinePaths } from './export/strip.ts';
-import { checkedVersions, targetRemarks } from './export/versions.ts';
+import { checkedVersions, raisedIrVersion, targetRemarks } from './export/versions.ts';
 import { definePass, type PassDeclaration } from './pass.ts';
 
 /** Beyond this the file format's readers refuse a single file (protobuf's limit of 2 GiB, with room for the header). */
@@ -62,6 +62,8 @@ export const exportPass: PassDeclaration<typeof options> = definePass({
     const copy = cloneModel(model, { values });
     const edit = new Editor(copy);
     checkedVersions(copy, edit, chosen);
+    const old = chosen.irVersion === undefined ? raisedIrVersion(copy, edit) : undefined;
+    if (old !== undefined) remark({ kind: 'applied', rule: 'ir-version', message: `IR version ${old} became 4, the first in which initializers need not be inputs` });
     for (const message of targetRemarks(copy, target)) remark({ kind: 'analysis', rule: 'target-versions', message });
     if (!chosen.stackTraces) stat('stack traces stripped', stripMachinePaths(copy, edit));
     if (chosen.dynamicBatch) {

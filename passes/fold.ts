@@ -1,12 +1,13 @@
 import { Editor } from '../ir/edit.ts';
 import type { Model } from '../ir/model.ts';
-import { sameType } from '../ir/type.ts';
+import { sameType, shapeOf } from '../ir/type.ts';
 import { definePass, type PassDeclaration } from './pass.ts';
 import type { OptionsOf } from './options.ts';
 import type { Runtime } from './runtime.ts';
 import { Rewriter, type Rule } from './rewrite.ts';
 import { affine, batchNorm } from './fold/batch-norm.ts';
 import { resolveBranches } from './fold/branches.ts';
+import { compounds } from './fold/compounds.ts';
 import { chains } from './fold/chains.ts';
 import { Evaluator } from './fold/constants.ts';
 import { removeUnused } from './fold/dead.ts';
@@ -26,6 +27,10 @@ const options = {
     batchNorm: {
       type: 'boolean', default: true,
       description: 'Fold BatchNormalization into Conv, ConvTranspose, Gemm and MatMul. Turn off where a later step wants its statistics.',
+    },
+    compounds: {
+      type: 'boolean', default: false,
+      description: 'Recognise spelled-out LayerNormalization, Gelu, HardSigmoid, HardSwish and Softmax, and replace them where the operator set has the operator.',
     },
   },
 } as const;
@@ -60,17 +65,29 @@ export const fold: PassDeclaration<typeof options> = definePass({
     rewriter.reportDeclined();
     evaluator.reportKept();
     context.stat('rounds', rounds);
-    context.remark({ kind: 'analysis', rule: 'fixpoint', message: `Nothing more to fold: round ${rounds} changed nothing.` });
   },
 });
 
 /** The rules in the order in which they are tried. */
 function rulesFor(options: FoldOptions): readonly Rule[] {
-  return [...identities, ...shapes, ...chains, ...pads, ...affine, ...(options.batchNorm ? batchNorm : [])];
+  return [...identities, ...shapes, ...chains, ...pads, ...affine, ...(options.batchNorm ? batchNorm : []), ...(options.compounds ? compounds : [])];
 }
 
 /** Types as the runtime infers them now. What a step knows better than before is no change of the model. */
 async function retype(model: Model, runtime: Runtime): Promise<void> {
+  if (!hasOpenTypes(model)) return;
   const types = new Editor(model);
   for (const [value, type] of await runtime.infer(model)) if (!sameType(value.type, type)) types.setType(value, type);
+}
+
+/** True if inference could tell more: some result of a node lacks a type or has an axis that is neither a length nor a symbol of an input. */
+function hasOpenTypes(model: Model): boolean {
+  const symbols = new Set(model.graph.inputs.flatMap(({ type }) => shapeOf(type) ?? []));
+  for (const node of model.graph.walk()) {
+    for (const value of node.outputs) {
+      if (value === undefined || (value.type !== undefined && value.type.kind !== 'tensor')) continue;
+      if (value.type?.dtype === undefined || value.type.shape?.every((dim) => typeof dim === 'number' || (dim !== undefined && symbols.has(dim))) !== true) return true;
+    }
+  }
+  return false;
 }

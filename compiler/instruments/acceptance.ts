@@ -51,6 +51,11 @@ export function missedBudgets(acceptance: Acceptance, model: Model, where: strin
   });
 }
 
+/** The same Diagnostic as a warning. */
+export function asWarning(diagnostic: Diagnostic): Diagnostic {
+  return new Diagnostic(diagnostic.code, diagnostic.message, { ...diagnostic.toJSON(), severity: 'warning' });
+}
+
 /** True for a budget that a model missed: neither a defect nor a mistake in the recipe. */
 export function isMissedBudget(error: unknown): boolean {
   return Diagnostic.is(error) && error.code === 'accept/budget';
@@ -63,7 +68,7 @@ export function acceptance(warn: (diagnostic: Diagnostic) => void): Instrument {
       if (step.accept === undefined) return;
       for (const missed of missedBudgets(step.accept, model, `step '${step.id}'`)) {
         if (step.accept.onFail !== 'warn') throw missed;
-        warn(missed.with({ step: step.id }));
+        warn(asWarning(missed.with({ step: step.id })));
       }
     },
   };

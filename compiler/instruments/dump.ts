@@ -17,7 +17,7 @@ export function dump(write: DumpWriter): Instrument {
   let started = false;
   const print = (name: string, model: Model): void => { write(`${name}.onnxtxt`, printModel(model, { elideAbove, types: 'comments' })); };
   return {
-    before(step, model) {
+    before(_step, model) {
       if (!started) print('00-read', model);
       started = true;
     },

@@ -63,7 +63,11 @@ function replayRecipe({ id, pass, options, selected }: Step, model: Model, { tar
 function whereOf(selected: ReadonlySet<string>, model: Model): object {
   const selection = selectionOf(selected);
   const names = [...model.graphs()].flatMap((graph) => [...graph.walk()]).filter((node) => selection.has(node)).map(({ name }) => name);
-  return { any: names.length > 0 ? names.map((name) => ({ regex: escapedName(name) })) : [{ name: '(nothing was selected)' }], optional: true };
+  return { any: names.length > 0 ? names.map((name) => ({ regex: escaped(name) })) : [{ name: '(nothing was selected)' }], optional: true };
+}
+
+function escaped(name: string): string {
+  return name.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 /** Paths of outputs stay inside the folder: a replay overwrites nothing. */

@@ -3,6 +3,7 @@ import { recipeSizeLimit, type RecipeFiles } from './files.ts';
 import { mergeRecipes } from './merge.ts';
 import { parseRecipe } from './parse.ts';
 import { applyPatch } from './patch.ts';
+import { Diagnostic } from '../../ir/diagnostic.ts';
 import type { Problems } from './problems.ts';
 import { describe, mapTree, markOf, quote, stringOf, type MapTree, type Tree } from './tree.ts';
 
@@ -23,7 +24,7 @@ export function readChain(file: string, files: RecipeFiles, problems: Problems):
   const chain: MapTree[] = [];
   for (let next: string | undefined = file; next !== undefined;) {
     const path: string = next;
-    const text = problems.guard(() => files.readText(path, recipeSizeLimit));
+    const text = readOne(path, files, problems);
     if (text === undefined) return { tree: undefined, sources };
     sources.set(path, text);
     const tree = parseRecipe(path, text, problems);
@@ -34,8 +35,19 @@ export function readChain(file: string, files: RecipeFiles, problems: Problems):
   return { tree: mergeChain(chain, problems), sources };
 }
 
+/** The text of one file of a chain. What cannot be read is reported where it is asked for: at `extends`. */
+function readOne(path: string, files: RecipeFiles, problems: Problems): string | undefined {
+  try {
+    return files.readText(path, recipeSizeLimit);
+  } catch (error) {
+    if (!Diagnostic.is(error)) throw error;
+    problems.add(error.code, error.message, problems.inherited.get(path) ?? { file: path }, { suggestion: 'paths are relative to the file in which they are written' });
+    return undefined;
+  }
+}
+
 /** Merges recipes, the most derived first. */
-export function mergeChain(chain: readonly MapTree[], problems: Problems): MapTree {
+function mergeChain(chain: readonly MapTree[], problems: Problems): MapTree {
   return chain.reduceRight<MapTree>((parent, tree) => mergeRecipes(applyPatch(parent, tree, problems), tree), mapTree(undefined, new Map()));
 }
 

@@ -40,7 +40,7 @@ const mapSchemas = (schemas: Readonly<Record<string, Schema>>): Record<string, S
 
 /** A step in either form, with the options of each pass. */
 function stepOf(passes: readonly Pass[]): Schema {
-  const { type: _type, title, ...long } = open(stepSchema);
+  const { title, ...long } = open(stepSchema);
   const names = passes.map(({ name }) => name);
   const alone = passes.filter(({ options }) => !needsOptions(options as Schema)).map(({ name }) => name);
   return {
@@ -70,22 +70,26 @@ const orReference = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'stri
 
 /** The schema as a file must be judged before variables are filled in: every scalar may be a reference, a size may have a unit. */
 function open(schema: Schema): Schema {
-  const { unit, format: _format, type, pattern, enum: values, const: _const, ...rest } = schema;
+  const { unit, type, pattern, enum: values, ...rest } = schema;
   const text = unit === 'bytes' ? `(${sizePattern})|${reference}` : pattern === undefined ? reference : `(${pattern})|${reference}`;
   const types = type === undefined ? [] : [type].flat();
   const opened: Schema = {
-    ...rest,
+    ...without(rest, 'format'),
     ...describe(schema),
     ...(schema.properties && { properties: mapSchemas(schema.properties) }),
     ...(typeof schema.additionalProperties === 'object' && { additionalProperties: open(schema.additionalProperties) }),
     ...(schema.items && { items: open(schema.items) }),
     ...openBranches(schema),
-    ...(schema.const !== undefined && { const: schema.const }),
     ...(values && (types.length > 0 ? orReference({ enum: values }) : { anyOf: [{ enum: values }, { type: 'string', pattern: reference }] })),
   };
   if (types.length === 0) return pattern === undefined ? opened : { ...opened, pattern: text };
   const isText = types.includes('string');
   return { ...opened, type: isText ? single(types) : [...types, 'string'], ...((!isText || pattern !== undefined) && { pattern: text }) };
+}
+
+/** The formats are for the compiler: to JSON Schema they are unknown. */
+function without(schema: Schema, keyword: keyof Schema): Schema {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => key !== keyword));
 }
 
 const single = (types: readonly string[]): string | readonly string[] => (types.length === 1 ? types[0]! : types);

@@ -16,13 +16,17 @@ const depthLimit = 32;
 
 /** A regular expression for the whole name: literals, `.`, classes, escapes, groups, `|`, and `* + ? {m,n}`, lazy or not. Throws PatternError. */
 export function regexPattern(source: string): NamePattern {
-  if (source.length > patternLimit) throw new PatternError(`has more than ${patternLimit} characters`);
-  return simulate(new Compiler(source).compile());
+  return simulate(new Compiler(bounded(source)).compile());
 }
 
 /** A glob for the whole name: `*` and `?` stay between separators, `**` crosses them, `[abc]`, `[!abc]` and `{a,b}` as in a shell. Throws PatternError. */
 export function globPattern(glob: string, separator: '/' | '.' = '/'): NamePattern {
-  return regexPattern(globToRegex(glob, separator));
+  return simulate(new Compiler(globToRegex(bounded(glob), separator)).compile());
+}
+
+function bounded(source: string): string {
+  if (source.length > patternLimit) throw new PatternError(`has more than ${patternLimit} characters`);
+  return source;
 }
 
 function globToRegex(glob: string, separator: '/' | '.'): string {
@@ -53,7 +57,7 @@ class Compiler {
   private depth = 0;
 
   constructor(source: string) {
-    this.source = [...source];
+    this.source = Array.from(source);
   }
 
   compile(): { states: readonly State[]; start: number } {
@@ -160,7 +164,7 @@ type Part = (next: number) => number;
 
 /** A test for one character; the engine of JavaScript judges classes and escapes, one character at a time. */
 function testOf(written: string): Test {
-  if ([...written].length === 1 && written !== '.') return (character) => character === written;
+  if (Array.from(written).length === 1 && written !== '.') return (character) => character === written;
   let expression: RegExp;
   try {
     expression = new RegExp(`^${/^\\[^\w\s]$/.test(written) && !/^\\[\^$\\.*+?()[\]{}|/]$/.test(written) ? written.slice(1) : written}$`, 'us');

@@ -5,7 +5,7 @@ import { child, type Place, type Tree } from './tree.ts';
 
 /** The files that the steps will write, in order; two that are the same, and one that is the model or the recipe itself, are problems. No output at all is a warning. */
 export function checkOutputs(steps: readonly PlannedStep[], model: string, recipe: string, problems: Problems): string[] {
-  const written = new Map<string, PlannedStep>();
+  const written = new Map<string, { step: PlannedStep; place: Place | undefined }>();
   for (const step of steps) {
     if (step.decision.state === 'skip') continue;
     for (const output of step.pass.outputs?.(step.options) ?? []) {
@@ -13,13 +13,13 @@ export function checkOutputs(steps: readonly PlannedStep[], model: string, recip
       const place = placeOf(step, output);
       const other = written.get(path);
       if (other) {
-        problems.add('recipe/output-conflict', `\`${step.id}\` (step ${step.number}) and \`${other.id}\` (step ${other.number}) both write ${output}`, place, {
-          step: step.id, suggestion: 'give one of them another path', notes: [{ message: 'first written here', ...(placeOf(other, output) ?? {}) }],
+        problems.add('recipe/output-conflict', `\`${step.id}\` (step ${step.number}) and \`${other.step.id}\` (step ${other.step.number}) both write ${output}`, place, {
+          step: step.id, suggestion: 'give one of them another path', notes: [{ message: 'first written here', ...other.place }],
         });
       } else if (path === normalize(model) || path === normalize(recipe)) {
         problems.add('recipe/output-conflict', `\`${step.id}\` would overwrite ${path === normalize(model) ? 'the model that it reads' : 'the recipe'}, ${output}`, place, { step: step.id, suggestion: 'write another file' });
       }
-      written.set(path, other ?? step);
+      written.set(path, other ?? { step, place });
     }
   }
   const last = steps.at(-1);

@@ -2,7 +2,7 @@ import { Composer, isAlias, isMap, isSeq, Lexer, LineCounter, Parser, type CST, 
 import type { Range } from '../../ir/diagnostic.ts';
 import { diagnosticAt, type Problems } from './problems.ts';
 import { didYouMean } from './suggest.ts';
-import { listTree, mapTree, quote, scalarTree, type Entry, type Place, type Tree } from './tree.ts';
+import { brokenTree, listTree, mapTree, quote, scalarTree, type Entry, type Place, type Tree } from './tree.ts';
 
 /** Deepest nesting of maps and lists. Parsers of YAML recurse, so the limit is checked on tokens, before anything recurses. */
 export const depthLimit: number = 64;
@@ -46,7 +46,7 @@ class TreeBuilder {
     if (second) throw diagnosticAt('recipe/syntax', 'a recipe is one YAML document, and a second one starts here', this.place(second.range), { suggestion: 'keep one document for each file' });
     const error = document?.errors[0];
     if (error) throw diagnosticAt('recipe/syntax', `the recipe is not valid YAML: ${uncapitalised(error.message)}`, this.place(error.pos), this.syntaxHint(error.code, error.pos[0]));
-    const contents = document?.contents as ParsedNode | null | undefined;
+    const contents = document?.contents;
     return contents ? this.convert(contents) : scalarTree(this.place([0, 0]), null, this.file, '');
   }
 
@@ -72,7 +72,7 @@ class TreeBuilder {
       this.problems.add('recipe/unknown-alias', `\`*${node.source}\` has no anchor \`&${node.source}\` before it`, this.place(node.range), {
         ...suggestion(didYouMean(node.source, this.anchors.keys())),
       });
-      return scalarTree(this.place(node.range), null, this.file, '');
+      return brokenTree(this.place(node.range));
     }
     if (node.tag !== undefined) this.refuseTag(node);
     const tree = this.collection(node);
@@ -82,8 +82,8 @@ class TreeBuilder {
   }
 
   private collection(node: Exclude<ParsedNode, { type: 'ALIAS' }>): Tree {
-    if (isMap(node)) return this.map(node as YAMLMap.Parsed);
-    if (isSeq(node)) return listTree(this.place(node.range), node.items.map((item) => this.convert(item as ParsedNode)));
+    if (isMap(node)) return this.map(node);
+    if (isSeq(node)) return listTree(this.place(node.range), node.items.map((item) => this.convert(item)));
     return this.scalar(node as Scalar.Parsed);
   }
 
@@ -92,7 +92,7 @@ class TreeBuilder {
     for (const pair of node.items) {
       const key = (pair.key as Scalar.Parsed).value as string;
       const place = this.place((pair.key as Scalar.Parsed).range);
-      const value = pair.value ? this.convert(pair.value as ParsedNode) : scalarTree(place, null, this.file, '');
+      const value = pair.value ? this.convert(pair.value) : scalarTree(place, null, this.file, '');
       const earlier = entries.get(key);
       if (earlier) {
         this.problems.add('recipe/duplicate-key', `the key ${quote(key)} is written twice in the same map`, place, {
@@ -118,7 +118,7 @@ class TreeBuilder {
       this.problems.add('recipe/bad-number', `${quote(text)} is ${Number.isFinite(value) ? 'an integer that a double cannot hold exactly' : 'not a finite number'}`, place, {
         suggestion: 'write a number between -2^53 and 2^53, or quotes if it is a text',
       });
-      return scalarTree(place, 0, this.file, text);
+      return brokenTree(place);
     }
     return scalarTree(place, isPrimitive(value) ? value : text, this.file, text);
   }

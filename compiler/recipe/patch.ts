@@ -38,7 +38,7 @@ function applyEdit(steps: IdentifiedStep[], edit: MapTree, problems: Problems): 
     if (index < 0) {
       const ids = steps.map((step) => step.id);
       const near = didYouMean(id, ids);
-      problems.add('recipe/unknown-step', `the inherited recipe has no step ${quote(id)}`, markOf({ tree: value, key: undefined }), { expected: ids, ...(near && { suggestion: near }) });
+      problems.add('recipe/unknown-step', `the inherited recipe has no step ${quote(id)}`, markOf({ tree: value, key: undefined }), { expected: ids, suggestion: near ?? 'use one of these ids' });
     }
     return index;
   };

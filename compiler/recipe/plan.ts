@@ -1,4 +1,5 @@
 import type { Range } from '../../ir/diagnostic.ts';
+import type { OptionsSchema } from '../../passes/options.ts';
 import type { Pass } from '../../passes/pass.ts';
 import { checkCondition, decide, selectorsIn, type Decision } from './condition.ts';
 import { recipeSchema, definitions } from './envelope.ts';
@@ -95,7 +96,7 @@ function withLongSteps(tree: MapTree): MapTree {
 function misplacedOption(key: string, path: readonly string[], tree: Tree, passes: ReadonlyMap<string, Pass>): string | undefined {
   if (path.length !== 2 || path[0] !== 'steps') return undefined;
   const pass = passes.get(stringOf(child(locate(tree, path).tree, 'pass')) ?? '');
-  return pass && Object.hasOwn(pass.options.properties as object, key) ? `\`${key}\` is an option of ${pass.name}: write it under \`with\`` : undefined;
+  return pass && Object.hasOwn(schemaOf(pass).properties, key) ? `\`${key}\` is an option of ${pass.name}: write it under \`with\`` : undefined;
 }
 
 interface BoundStep extends IdentifiedStep {
@@ -125,13 +126,17 @@ function bindSteps(tree: MapTree, passes: ReadonlyMap<string, Pass>, recipe: str
   });
 }
 
+/** The declared options of any pass. */
+const schemaOf = (pass: Pass): OptionsSchema => pass.options as OptionsSchema;
+
 function boundOptions(step: MapTree, pass: Pass, recipe: string, problems: Problems): MapTree | undefined {
   const given = step.entries.get('with');
   if (given && given.value.kind !== 'map') return undefined;
   const name = step.entries.get('pass')!.value;
-  const tree = normalise(given?.value ?? mapTree(name.place, new Map()), pass.options, recipe);
-  const valid = validateTree(pass.options, tree, problems, { what: pass.name, options: true, key: given?.key ?? name.place });
-  return valid ? withDefaults(tree, pass.options, pass.name) as MapTree : undefined;
+  const schema = schemaOf(pass);
+  const tree = normalise(given?.value ?? mapTree(name.place, new Map()), schema, recipe);
+  const valid = validateTree(schema, tree, problems, { what: pass.name, options: true, key: given?.key ?? name.place });
+  return valid ? withDefaults(tree, schema, pass.name) as MapTree : undefined;
 }
 
 function reportDuplicateIds(steps: readonly IdentifiedStep[], problems: Problems): void {
@@ -148,6 +153,8 @@ function reportDuplicateIds(steps: readonly IdentifiedStep[], problems: Problems
 }
 
 function checkComplete(tree: MapTree, problems: Problems): void {
+  // What a chain that broke off would have brought is not known.
+  if (problems.list.some(({ code }) => code.startsWith('recipe/extends-'))) return;
   const place = markOf({ tree, key: undefined });
   if (!tree.entries.has('model')) problems.add('recipe/incomplete', 'the recipe names no model', place, { suggestion: 'add `model: FILE.onnx`' });
   if (!tree.entries.has('steps')) problems.add('recipe/incomplete', 'the recipe has no steps', place, { suggestion: 'add `steps:` with at least one pass and an export' });

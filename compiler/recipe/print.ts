@@ -10,7 +10,7 @@ import { viaText } from './variables.ts';
  */
 export function printPlan(plan: Plan, { origins = false }: { origins?: boolean } = {}): string {
   const document = new Document({}, { version: '1.2', schema: 'core' });
-  document.contents = nodeOf(document, plan.tree, origins, 0) as typeof document.contents;
+  document.contents = nodeOf(document, plan.tree, origins, 0);
   return document.toString({ lineWidth: 0, flowCollectionPadding: true });
 }
 
@@ -37,7 +37,7 @@ function nodeOf(document: Document, tree: Tree, origins: boolean, depth: number)
 
 /** A text that would be taken for a reference is escaped. */
 function escaped(value: string | number | boolean | null): string | number | boolean | null {
-  return typeof value === 'string' ? value.replaceAll('${', '$${') : value;
+  return typeof value === 'string' ? value.replaceAll('${', () => '$${') : value;
 }
 
 function originOf({ place, via }: Tree): string | undefined {

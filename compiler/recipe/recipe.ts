@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../../ir/diagnostic.ts';
 import type { Pass } from '../../passes/pass.ts';
 import { diskFiles, type RecipeFiles } from './files.ts';
-import { isRecipe, mergeChain, readChain } from './inherit.ts';
+import { isRecipe, readChain } from './inherit.ts';
 import { planDocument, type Plan } from './plan.ts';
 import { Problems } from './problems.ts';
 import { objectTree, type Recipe } from './define.ts';
@@ -47,7 +47,7 @@ export function readRecipe(file: string, host: RecipeHost = {}): RecipeDocument 
 export function recipeFromObject(recipe: Recipe, file: string, host: Surroundings = {}): RecipeDocument {
   const problems = new Problems();
   const tree = problems.guard(() => objectTree(recipe, file));
-  const merged = tree && isRecipe(tree, problems) ? mergeChain([tree], problems) : undefined;
+  const merged = tree && isRecipe(tree, problems) ? tree : undefined;
   return finish(file, merged, new Map(), host, problems);
 }
 

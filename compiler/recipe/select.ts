@@ -10,10 +10,12 @@ import { child, plain, quote, stringOf, type MapTree, type Place, type Tree } fr
 /** Reports what is wrong with a selector without knowing the model: unknown names, circles among names, patterns that cannot be read. */
 export function checkSelector(selector: Tree, named: Tree | undefined, problems: Problems, open: readonly string[] = []): void {
   const reference = stringOf(selector);
+  // A text without `$` is reported by the schema.
+  if (reference?.startsWith('$') === false) return;
   if (reference !== undefined) {
     const target = namedSelector(reference, selector, named, problems, open);
-    // Named selectors are checked once by themselves; through references only circles are looked for.
-    if (target) checkReferences(target, named, problems, [...open, reference.slice(1)], new Set());
+    // Named selectors are checked by themselves; from there, and only from there, circles are looked for.
+    if (target && open.length > 0) checkReferences(target, named, problems, [...open, reference.slice(1)], new Set());
     return;
   }
   if (selector.kind !== 'map') return;
@@ -32,12 +34,16 @@ function checkReferences(selector: Tree, named: Tree | undefined, problems: Prob
   if (done.has(name) && !open.includes(name)) return;
   done.add(name);
   const target = child(named, name);
-  if (target && open.includes(name)) circle(name, selector, problems, open);
+  if (target && open.includes(name)) circle(name, selector, named, problems, open);
   else if (target) checkReferences(target, named, problems, [...open, name], done);
 }
 
-function circle(name: string, selector: Tree, problems: Problems, open: readonly string[]): void {
-  const path = [...open.slice(open.indexOf(name)), name].map((step) => `$${step}`).join(' → ');
+/** Reports a circle, once: where it comes back to the name that is defined first. */
+function circle(name: string, selector: Tree, named: Tree | undefined, problems: Problems, open: readonly string[]): void {
+  const members = open.slice(open.indexOf(name));
+  const first = named?.kind === 'map' ? [...named.entries.keys()].find((key) => members.includes(key)) : undefined;
+  if (first !== name) return;
+  const path = [...members, name].map((step) => `$${step}`).join(' → ');
   problems.add('select/cycle', `the selector $${name} is defined by itself: ${path}`, selector.place, { suggestion: 'define one of them without the others' });
 }
 
@@ -46,7 +52,7 @@ function namedSelector(reference: string, selector: Tree, named: Tree | undefine
   const names = named?.kind === 'map' ? [...named.entries.keys()] : [];
   const target = child(named, name);
   if (target && open.includes(name)) {
-    circle(name, selector, problems, open);
+    circle(name, selector, named, problems, open);
     return undefined;
   }
   if (!target) {
@@ -245,7 +251,7 @@ function nearby(texts: readonly string[], names: readonly string[]): string | un
     const pieces = text.split(/[^A-Za-z0-9_]+/).filter((piece) => piece.length >= 3).sort((a, b) => b.length - a.length);
     for (const piece of pieces) {
       const holding = names.filter((name) => name.toLowerCase().includes(piece.toLowerCase())).slice(0, 3);
-      const found = holding.length > 0 ? holding : nearNames(piece, names.flatMap((name) => name.split('/')).filter((part) => part !== ''));
+      const found = holding.length > 0 ? holding : nearNames(piece, new Set(names.flatMap((name) => name.split('/')).filter((part) => part !== '')));
       if (found.length > 0) return `near it there ${found.length === 1 ? 'is' : 'are'} ${found.map((name) => `\`${name}\``).join(', ')}`;
     }
   }

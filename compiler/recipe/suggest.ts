@@ -36,7 +36,8 @@ export function nearNames(written: string, names: Iterable<string>, count = 3): 
     if (distance <= limit && distance < target.length) scored.push({ name, score: distance });
     else if (prefix) scored.push({ name, score: 3 + Math.abs(candidate.length - target.length) });
   }
-  return scored.sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1)).slice(0, count).map(({ name }) => name);
+  const best = Math.min(...scored.map(({ score }) => score));
+  return scored.filter(({ score }) => best > 0 || score === 0).sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1)).slice(0, count).map(({ name }) => name);
 }
 
 /** `did you mean \`a\`?`, `did you mean \`a\` or \`b\`?`, or undefined when nothing is near. */

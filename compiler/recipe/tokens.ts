@@ -42,7 +42,7 @@ function missing(step: PlannedStep, token: Token, history: History | undefined, 
   const later = steps.find((other) => other.number > step.number && tokensFor(other.pass.gives, other.options).includes(token));
   const skipped = steps.find((other) => other.number < step.number && other.decision.state === 'skip' && tokensFor(other.pass.gives, other.options).includes(token));
   const givers = [...passes.values()].filter(({ gives }) => typeof gives !== 'function' && tokensFor(gives, {}).includes(token)).map(({ name }) => name);
-  const who = givers.length === 0 ? 'no known pass gives it' : `${givers.map((name) => `\`${name}\``).join(' or ')} gives it`;
+  const who = givers.length === 0 ? 'no known pass gives it; change the option that asks for it, or list the plugin whose pass gives it' : `${givers.map((name) => `\`${name}\``).join(' or ')} gives it`;
   problems.add('recipe/missing-token', `${named(step)} needs \`${token}\`, and no step before it gives it`, step.place, {
     ...details,
     suggestion: later ? `move \`${later.id}\` before \`${step.id}\`` : skipped ? `${named(skipped)} gives it, but its condition skips it: ${skipped.decision.reason}` : givers.length === 0 ? who : `${who}: add it before \`${step.id}\``,

@@ -33,6 +33,8 @@ export interface ScalarTree extends Written {
   readonly text: string;
   /** Folder or file that relative paths in this text refer to: that of whoever wrote its first component. */
   readonly base: string;
+  /** True for what stands in for a value that could not be worked out; the reason is reported already, so nothing else is said of it. */
+  readonly broken?: true;
 }
 
 export interface ListTree extends Written {
@@ -70,6 +72,16 @@ function extent(parts: readonly Tree[]): { size: number; depth: number } {
 /** A scalar; `base` is the file whose folder relative paths refer to. */
 export function scalarTree(place: Place | undefined, value: ScalarTree['value'], base: string, text: string = String(value), via?: Via): ScalarTree {
   return { kind: 'scalar', place, value, text, base, size: 1, depth: 0, ...(via && { via }) };
+}
+
+/** The stand-in for a value that could not be worked out. */
+export function brokenTree(place: Place | undefined): ScalarTree {
+  return { ...scalarTree(place, null, '', ''), broken: true };
+}
+
+/** True if nothing more is to be said of this value. */
+export function isBroken(tree: Tree): boolean {
+  return tree.kind === 'scalar' && tree.broken === true;
 }
 
 /** The entry's value, or undefined when `tree` is no map or has no such key. */

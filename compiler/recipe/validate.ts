@@ -2,7 +2,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Problems, ProblemDetails } from './problems.ts';
 import type { Schema } from './schema.ts';
 import { didYouMean, nearNames } from './suggest.ts';
-import { describe, locate, markOf, plain, quote, type Place, type Tree } from './tree.ts';
+import { describe, isBroken, locate, markOf, plain, quote, type Place, type Tree } from './tree.ts';
 
 /** What messages call the value that is validated, and the key under which it stands. */
 export interface Subject {
@@ -49,13 +49,15 @@ function mistakes(errors: readonly ErrorObject[]): Mistake[] {
     for (const name of nearNames(String(params['additionalProperty']), Object.keys(parentSchema?.properties ?? {}))) meant.add(name);
     misspelt.set(instancePath, meant);
   }
+  const dependent = new Set(list.filter(({ keyword }) => keyword === 'dependencies').map(({ instancePath }) => instancePath));
   const seen = new Set<string>();
   return list.filter(({ keyword, instancePath, params, schema }) => {
     if (mistyped.has(instancePath) && keyword !== 'type') return false;
+    if (keyword === 'oneOf' && dependent.has(instancePath)) return false;
     const meant = misspelt.get(instancePath);
     if (keyword === 'required' && meant?.has(String(params['missingProperty']))) return false;
     if (keyword === 'oneOf' && meant && alternatives(schema).some((name) => meant.has(name))) return false;
-    const key = `${instancePath} ${keyword} ${String(params['additionalProperty'] ?? params['missingProperty'] ?? '')}`;
+    const key = `${instancePath} ${keyword} ${JSON.stringify(params)}`;
     return !seen.has(key) && Boolean(seen.add(key));
   });
 }
@@ -65,6 +67,7 @@ const alternatives = (oneOf: unknown): string[] => (oneOf as readonly Schema[]).
 function report(error: Mistake, tree: Tree, problems: Problems, subject: Subject): void {
   const path = segments(error.instancePath);
   const located = locate(tree, path, subject.key);
+  if (isBroken(located.tree)) return;
   const mark = markOf(located);
   const name = valueName(path, subject);
   const via = located.tree.via && { via: located.tree.via };
@@ -85,7 +88,7 @@ function report(error: Mistake, tree: Tree, problems: Problems, subject: Subject
     }
     case 'oneOf': {
       const keys = alternatives(error.schema);
-      const present = located.tree.kind === 'map' ? keys.filter((key) => (located.tree as { entries: ReadonlyMap<string, unknown> }).entries.has(key)) : [];
+      const present = located.tree.kind === 'map' ? [...located.tree.entries.keys()].filter((key) => keys.includes(key)) : [];
       const second = present[1] === undefined || located.tree.kind !== 'map' ? mark : located.tree.entries.get(present[1])?.key ?? mark;
       const found = present.length === 0 ? 'and has none of them' : `and has ${present.map((key) => `\`${key}\``).join(' and ')}`;
       const combine = parentSchema.title === 'a selector' && present.length > 1 ? 'combine selectors with `all` or `any`' : undefined;
@@ -104,7 +107,7 @@ function report(error: Mistake, tree: Tree, problems: Problems, subject: Subject
       const types = [params['type']].flat() as string[];
       const wanted = parentSchema.unit === 'bytes' ? 'a number of bytes, such as 1048576, 64kB or 1MiB' : orList(types.map((type) => typeNames[type] ?? type));
       const hint = typeHint(types, located.tree, parentSchema);
-      add('recipe/bad-type', `${name} must be ${wanted}, not ${describe(located.tree)}`, mark, { expected: types.map((type) => typeNames[type] ?? type), ...(hint !== undefined && { suggestion: hint }) });
+      add('recipe/bad-type', `${name} must be ${wanted}, not ${describe(located.tree)}`, mark, hint === undefined ? {} : { suggestion: hint });
       return;
     }
     case 'enum':
@@ -132,7 +135,7 @@ function report(error: Mistake, tree: Tree, problems: Problems, subject: Subject
     }
     default: {
       const limit = boundText(error);
-      add('recipe/out-of-range', `${name} must ${limit}${located.tree.kind === 'scalar' ? `, and it is ${located.tree.text === '' ? 'empty' : located.tree.text.slice(0, 60)}` : ''}`, mark, { suggestion: allowedText(parentSchema) ?? 'change the value' });
+      add('recipe/out-of-range', `${name} must ${limit}${located.tree.kind === 'scalar' ? `, and it is ${located.tree.text === '' ? 'empty' : located.tree.text.slice(0, 60)}` : ''}`, mark, { suggestion: allowedText(parentSchema) ?? (located.tree.kind === 'scalar' ? 'change the value' : 'change what it holds, or leave it out') });
     }
   }
 }
@@ -188,9 +191,10 @@ function typeHint(types: readonly string[], tree: Tree, { unit }: Schema): strin
 
 function boundText({ keyword, params }: Mistake): string {
   const limit = String(params['limit']);
+  const plural = limit === '1' ? '' : 's';
   const bounds: Readonly<Record<string, string>> = {
     minimum: `be at least ${limit}`, maximum: `be at most ${limit}`, exclusiveMinimum: `be greater than ${limit}`, exclusiveMaximum: `be less than ${limit}`,
-    minItems: `have at least ${limit} items`, maxItems: `have at most ${limit} items`, uniqueItems: 'not repeat items', minProperties: `have at least ${limit} keys`,
+    minItems: `have at least ${limit} item${plural}`, maxItems: `have at most ${limit} item${plural}`, uniqueItems: 'not repeat items', minProperties: `have at least ${limit} key${plural}`,
     minLength: limit === '1' ? 'not be empty' : `have at least ${limit} characters`, maxLength: `have at most ${limit} characters`,
   };
   return Object.hasOwn(bounds, keyword) ? bounds[keyword]! : `satisfy ${keyword}`;

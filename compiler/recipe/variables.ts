@@ -1,7 +1,7 @@
 import { depthLimit, nodeLimit, parseValue, textLimit } from './parse.ts';
 import { diagnosticAt, placeText, type Problems } from './problems.ts';
 import { didYouMean } from './suggest.ts';
-import { child, describe, listTree, mapTree, markOf, quote, scalarTree, stringOf, type Entry, type MapTree, type Place, type ScalarTree, type Tree, type Via } from './tree.ts';
+import { brokenTree, child, describe, isBroken, listTree, mapTree, markOf, quote, scalarTree, stringOf, type Entry, type MapTree, type Place, type ScalarTree, type Tree, type Via } from './tree.ts';
 
 /** What values may refer to: the recipe's variables with the overrides of the command line, and the environment. */
 export interface Surroundings {
@@ -115,33 +115,44 @@ class Substitution {
     const alone = /^\$\{([^}]*)\}$/.exec(written);
     if (alone) {
       const found = this.lookUp(alone[1]!, tree);
-      if (!found) return tree;
+      if (!found) return brokenTree(tree.place);
       const via: Via = { message: `the value comes from \`${alone[1]!.trim()}\`${found.via ? `; ${found.via.message}` : ''}`, ...(found.place && { place: found.place }) };
       return { ...found, place: tree.place, via };
     }
     let base: string | undefined;
+    let broken = false as boolean;
+    let length = written.length;
     let via: Via | undefined;
     const text = written.replaceAll(/\$\$\{|\$\{([^}]*)(\}?)/g, (match: string, name: string | undefined, close: string, at: number) => {
       if (name === undefined) return '${';
-      const found = close === '' ? this.malformed(match, tree) : this.lookUp(name, tree);
-      if (!found) return match;
+      const found = close === '' ? undefined : this.lookUp(name, tree);
+      if (close === '') this.malformed(match, tree);
+      broken ||= !found || isBroken(found);
+      if (!found || broken) return match;
       if (found.kind !== 'scalar' || (typeof found.value !== 'string' && typeof found.value !== 'number')) {
         this.problems.add('recipe/variable-type', `\`\${${name}}\` inside a text must be a string or a number, and it is ${describe(found)}`, tree.place, {
           suggestion: 'use it alone, as the whole value', ...(found.place && { notes: [{ message: `the value of \`${name}\``, ...found.place }] }),
         });
+        broken = true;
         return match;
       }
       if (at === 0) base = found.base;
       via ??= { message: `with \`${name}\` = ${quote(found.text)}`, ...(found.place && { place: found.place }) };
-      return typeof found.value === 'string' ? found.value : found.text;
+      const inserted = typeof found.value === 'string' ? found.value : found.text;
+      length += inserted.length;
+      if (length > textLimit) throw diagnosticAt('recipe/limit', `with its variables filled in a text has more than ${textLimit} characters`, tree.place, { suggestion: 'use smaller variables' });
+      return inserted;
     });
-    if (text.length > textLimit) throw diagnosticAt('recipe/limit', `with its variables filled in a text has more than ${textLimit} characters`, tree.place, { suggestion: 'use smaller variables' });
+    if (broken) return brokenTree(tree.place);
     return scalarTree(tree.place, text, base ?? tree.base, text, via);
   }
 
   private lookUp(reference: string, tree: ScalarTree): Tree | undefined {
     const [, kind, name = ''] = /^\s*(vars|env)\.(.*?)\s*$/s.exec(reference) ?? [];
-    if (kind === undefined) return this.malformed(`\${${reference}}`, tree);
+    if (kind === undefined) {
+      this.malformed(`\${${reference}}`, tree);
+      return undefined;
+    }
     return kind === 'env' ? this.environment(name, tree) : this.variable(name, tree);
   }
 
@@ -175,11 +186,10 @@ class Substitution {
     return undefined;
   }
 
-  private malformed(written: string, tree: ScalarTree): undefined {
+  private malformed(written: string, tree: ScalarTree): void {
     const name = written.replaceAll(/[${}\s]/g, '');
     const suggestion = child(this.variables, name) ? `did you mean \`\${vars.${name}}\`?` : 'write `$${` for a text that contains `${`';
     this.problems.add('recipe/bad-reference', `${quote(written)} is neither \`\${vars.NAME}\` nor \`\${env.NAME}\``, tree.place, { suggestion });
-    return undefined;
   }
 }
 

@@ -76,7 +76,7 @@ function sourceLines(text: string | undefined, { line, column, endLine, endColum
 }
 
 /** Characters as they are shown, surrogate pairs counted once. */
-const columns = (text: string): number => [...text].length;
+const columns = (text: string): number => Array.from(text).length;
 
 /** The text on one line, with tabs as spaces, and control and direction characters replaced by visible ones. */
 function visible(text: string): string {

@@ -11,7 +11,7 @@ const maxRounds = 3;
 export interface InferContext {
   readonly describe: SkeletonContext['describe'];
   readonly unknown: Set<string>;
-  declined(node: Node, reason: string): void;
+  readonly declined: SkeletonContext['declined'];
 }
 
 /**

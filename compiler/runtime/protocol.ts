@@ -25,6 +25,11 @@ export interface SessionSettings {
   readonly threads: number;
 }
 
+/** Index of the shared word that is 1 while the worker is inside a native call. */
+export const calling = 0;
+/** Index of the shared word that is 1 when the worker must begin no further call and end. */
+export const stopping = 1;
+
 /** What the worker can be asked to do. */
 export type Task =
   /** Makes a session from bytes or from a file; the answer is its outputs. */

@@ -9,6 +9,9 @@ const preserving = new Set([
   'Sub', 'Sum', 'Swish', 'Tan', 'Tanh', 'ThresholdedRelu', 'Where', 'Xor', 'ArgMax', 'ArgMin',
 ]);
 
+/** Operators whose output may have an unknown rank although the ranks of all inputs are known. */
+const leaving = new Set(['ConstantOfShape', 'Expand', 'If', 'Loop', 'OptionalGetElement', 'Reshape', 'Scan', 'SequenceAt', 'Squeeze']);
+
 /** Operators that give scalars whatever goes in. */
 const always = new Set(['Size', 'SequenceLength', 'OptionalHasElement', 'DynamicQuantizeLinear']);
 
@@ -26,4 +29,9 @@ export function isSurelyScalar(node: Node, ranked: (value: Value | undefined) =>
   if (node.op === 'Reshape') return shaping?.constant !== undefined || node.attributes.has('shape');
   if (node.op === 'Squeeze') return shaping?.constant !== undefined || node.attributes.has('axes');
   return node.op.startsWith('Reduce') && (shaping === undefined || shaping.constant !== undefined);
+}
+
+/** True if it is worth asking for the rank of the node's outputs at once. */
+export function mayLoseRank(node: Node): boolean {
+  return node.domain === '' && leaving.has(node.op) && !isSurelyScalar(node, () => true);
 }

@@ -8,7 +8,7 @@ import { dtypeOfType, printType, tensorType, type TensorType, type Type } from '
 import type { Feeds, Session, SessionOptions } from '../../passes/runtime.ts';
 import { Refusal, type Client } from './client.ts';
 import { helperNode, Probe, type ProbeParts } from './probe.ts';
-import { dtypeOfOrt, type WireTensor } from './protocol.ts';
+import { dtypeOfOrt, type SessionSettings, type WireTensor } from './protocol.ts';
 import { refused } from './refusal.ts';
 import { makeScratch, type Scratch } from './scratch.ts';
 import { carrierOf, fromWire, toWire } from './wire.ts';
@@ -20,12 +20,12 @@ interface Result {
   readonly dtype: DType | undefined;
 }
 
-/** One input: its name for the caller and in the probe, its type, and whether it has a default. */
+/** One input: its name for the caller and in the probe, its type, and the tensor that stands in its place unless the caller gives one. */
 interface Feed {
   readonly name: string;
   readonly input: string;
   readonly type: TensorType;
-  readonly optional: boolean;
+  readonly standing: Tensor | undefined;
 }
 
 /** A model written for a session. */
@@ -37,6 +37,9 @@ interface Script {
   readonly chunks: readonly Chunk[];
   /** The elements of large constants, where they lie in a side file. */
   readonly side?: readonly Chunk[];
+  /** Inputs with a default that callers may override now. */
+  readonly variable: ReadonlySet<string>;
+  readonly version: number;
 }
 
 /** How the sessions of a runtime are opened. */
@@ -58,20 +61,13 @@ const page = 4096;
  * value that cannot be fetched, `runtime/unsupported-type` for tensors that cannot cross, and `runtime/open` where ONNX Runtime refuses the model.
  */
 export async function openSession(model: Model, options: SessionOptions, context: OpenContext): Promise<Session> {
-  const { client } = context;
   const wanted = wantedValues(model, options.fetch ?? []);
   const untyped = wanted.some(([, value]) => value.tensor === undefined && dtypeOfType(value.type) === undefined);
   const types = untyped ? await context.infer(model) : undefined;
-  const script = writeScript(model, wanted, (value) => types?.get(value) ?? value.type, context.inlineBytes);
-  const scratch = script.side === undefined ? undefined : await makeScratch(context.scratchFolder, script.chunks, sideFile, script.side);
-  const session = new OpenSession(client, script, scratch);
-  try {
-    await session.create({ optimization: options.optimization ?? 'disabled', threads: options.threads ?? context.threads });
-    return session;
-  } catch (error) {
-    await session.release();
-    throw error instanceof Refusal ? refused('runtime/open', 'ONNX Runtime refuses the model', error.message, script.probe, fileOf(model)) : error;
-  }
+  const write = (variable: ReadonlySet<string>): Script => writeScript(model, wanted, (value) => types?.get(value) ?? value.type, context.inlineBytes, variable);
+  const session = new OpenSession(context, write, { optimization: options.optimization ?? 'disabled', threads: options.threads ?? context.threads });
+  await session.prepare(new Set());
+  return session;
 }
 
 /** Names and values of all results, the model's outputs first. */
@@ -85,7 +81,9 @@ function wantedValues(model: Model, fetch: readonly Value[]): (readonly [name: s
   return [...model.graph.outputs.map(({ name, value }) => [name, value] as const), ...fetch.map((value) => [value.name, value] as const)];
 }
 
-function writeScript(model: Model, wanted: readonly (readonly [string, Value])[], typeOf: (value: Value) => Type | undefined, inlineBytes: number): Script {
+function writeScript(
+  model: Model, wanted: readonly (readonly [string, Value])[], typeOf: (value: Value) => Type | undefined, inlineBytes: number, variable: ReadonlySet<string>,
+): Script {
   const { graph } = model;
   const probe = new Probe(graph);
   const inputs: ProbeParts['inputs'][number][] = [];
@@ -94,9 +92,10 @@ function writeScript(model: Model, wanted: readonly (readonly [string, Value])[]
   const constants = new Map<Value, Tensor>();
   for (const value of graph.constants) constants.set(value, value.tensor!);
   for (const value of graph.inputs) {
-    if (value.tensor !== undefined) constants.set(value, value.tensor);
-    if (value.tensor !== undefined && model.irVersion < 4) continue; // cannot be overridden in these versions
-    const type = typeOf(value) ?? (value.tensor && tensorType(value.tensor.dtype, value.tensor.shape));
+    const standing = value.tensor;
+    if (standing !== undefined && !variable.has(value.name)) constants.set(value, standing);
+    if (standing !== undefined && model.irVersion < 4) continue; // cannot be overridden in these versions
+    const type = typeOf(value) ?? (standing && tensorType(standing.dtype, standing.shape));
     const carrier = type?.kind === 'tensor' && type.dtype !== undefined ? carrierOf(type.dtype) : undefined;
     if (type?.kind !== 'tensor' || carrier === undefined) {
       throw new Diagnostic('runtime/unsupported-type', `input '${value.name}' of type ${printType(type)} cannot be fed`, {
@@ -104,12 +103,12 @@ function writeScript(model: Model, wanted: readonly (readonly [string, Value])[]
       });
     }
     const direct = carrier === type.dtype;
-    if (!direct && value.tensor !== undefined) continue; // the default stands: a cast in its place could not be left out
     const name = probe.nameOf(value);
     const input = direct ? name : `i${name.slice(1)}`;
+    feeds.set(value.name, { name: value.name, input, type, standing });
+    if (constants.has(value)) continue;
     inputs.push({ ...probe.declare(value, tensorType(carrier, type.shape)), name: input });
     if (!direct) casts.push(helperNode('Cast', input, input, name, type.dtype));
-    feeds.set(value.name, { name: value.name, input, type, optional: value.tensor !== undefined });
   }
 
   const nodes = Array.from(graph.nodes(), (node) => probe.node(node));
@@ -147,45 +146,64 @@ function writeScript(model: Model, wanted: readonly (readonly [string, Value])[]
     return probe.initializer(value, tensor, entries);
   });
   const chunks = probe.model({ inputs, initializers, nodes: [...nodes, ...casts], outputs: [...new Set(results.map(({ output }) => output))], claims });
-  return { model, probe, feeds, results, chunks, ...(side !== undefined && { side }) };
+  return { model, probe, feeds, results, chunks, variable, version: model.version, ...(side !== undefined && { side }) };
 }
 
 class OpenSession implements Session {
   private readonly client: Client;
-  private readonly script: Script;
-  private readonly scratch: Scratch | undefined;
-  private readonly id: number;
-  private readonly generation: number;
+  private readonly context: OpenContext;
+  private readonly write: (variable: ReadonlySet<string>) => Script;
+  private readonly settings: SessionSettings;
+  private script!: Script;
+  private scratch: Scratch | undefined;
+  private id = 0;
+  private generation = 0;
   private open = false;
 
-  constructor(client: Client, script: Script, scratch: Scratch | undefined) {
-    this.client = client;
-    this.script = script;
-    this.scratch = scratch;
-    this.id = client.newSession();
-    this.generation = client.generation;
+  constructor(context: OpenContext, write: (variable: ReadonlySet<string>) => Script, settings: SessionSettings) {
+    this.client = context.client;
+    this.context = context;
+    this.write = write;
+    this.settings = settings;
   }
 
-  async create(settings: { readonly optimization: 'disabled' | 'basic' | 'extended' | 'all'; readonly threads: number }): Promise<void> {
-    const { script, scratch, client } = this;
-    const outputs = await client.ask({ kind: 'create', session: this.id, model: scratch?.model ?? joinChunks(script.chunks), settings });
-    this.open = true;
-    // Fetching one of these would abort the process.
-    const fatal = outputs.find(({ type }) => type === 'int4' || type === 'uint4');
-    if (fatal !== undefined) throw cannotFetch(script.probe.valueOf(fatal.name)!, fatal.type as DType, script.model);
+  /** Makes the session proper, in which these inputs with a default can be fed; what was there before is released. */
+  async prepare(variable: ReadonlySet<string>): Promise<void> {
+    await this.release();
+    const { client, context, settings } = this;
+    const script = this.script = this.write(variable);
+    this.id = client.newSession();
+    this.generation = client.generation;
+    try {
+      if (script.side !== undefined) this.scratch = await makeScratch(context.scratchFolder, script.chunks, sideFile, script.side);
+      const model = this.scratch?.model ?? joinChunks(script.chunks);
+      const outputs = await client.ask({ kind: 'create', session: this.id, model, settings });
+      this.open = true;
+      // Fetching one of these would abort the process.
+      const fatal = outputs.find(({ type }) => type === 'int4' || type === 'uint4');
+      if (fatal !== undefined) throw cannotFetch(script.probe.valueOf(fatal.name)!, fatal.type as DType, script.model);
+    } catch (error) {
+      await this.release();
+      throw error instanceof Refusal ? refused('runtime/open', 'ONNX Runtime refuses the model', error.message, script.probe, fileOf(script.model)) : error;
+    }
   }
 
   async run(feeds: Feeds, signal?: AbortSignal): Promise<Map<string, Tensor>> {
-    const { client, script: { probe, results, model }, id } = this;
-    const wire = this.check(feeds);
-    if (!this.open || this.generation !== client.generation) {
-      throw new Diagnostic('runtime/session-closed', this.open ? 'the session was lost when ONNX Runtime was restarted' : 'the session has been released', {
-        ...fileOf(model), suggestion: 'Open the model again.',
-      });
+    const { client } = this;
+    this.assertOpen();
+    this.check(feeds);
+    const { variable, model, version } = this.script;
+    const overridden = [...feeds.keys()].filter((name) => this.script.feeds.get(name)!.standing !== undefined && !variable.has(name));
+    // onnxruntime-node ignores feeds for initializers, so an input with a default is a constant until somebody feeds it.
+    if (overridden.length > 0) {
+      if (model.version !== version) throw this.closed('the model was changed since it was opened, so the default of an input cannot be overridden any more');
+      await this.prepare(new Set([...variable, ...overridden]));
     }
+    const { probe, results } = this.script;
+    const wire = this.wire(feeds);
     const fetch = [...new Set(results.map(({ output }) => output))];
     try {
-      const tensors = await client.ask({ kind: 'run', session: id, feeds: wire, fetch }, signal);
+      const tensors = await client.ask({ kind: 'run', session: this.id, feeds: wire, fetch }, signal);
       const byOutput = new Map(fetch.map((output, index) => [output, tensors[index]!]));
       const read = new Map<string, Tensor>();
       return new Map(results.map(({ name, output, dtype }) => {
@@ -209,22 +227,38 @@ class OpenSession implements Session {
       if (!Diagnostic.is(error)) throw error;
     } finally {
       await this.scratch?.remove();
+      this.scratch = undefined;
     }
   }
 
-  /** Feeds as they travel. Throws `runtime/input-mismatch` where they do not fit the model's inputs. */
-  private check(feeds: Feeds): Map<string, WireTensor> {
+  private assertOpen(): void {
+    if (!this.open) throw this.closed('the session has been released');
+    if (this.generation !== this.client.generation) throw this.closed('the session was lost when ONNX Runtime was restarted');
+  }
+
+  private closed(message: string): Diagnostic {
+    return new Diagnostic('runtime/session-closed', message, { ...fileOf(this.script.model), suggestion: 'Open the model again.' });
+  }
+
+  /** Feeds as they travel; an input that could be fed and is not gets its default. */
+  private wire(feeds: Feeds): Map<string, WireTensor> {
+    const { feeds: inputs, variable } = this.script;
+    return new Map([...inputs.values()].filter(({ name, standing }) => standing === undefined || variable.has(name))
+      .map(({ name, input, standing }) => [input, toWire(feeds.get(name) ?? standing!)]));
+  }
+
+  /** Throws `runtime/input-mismatch` where feeds do not fit the model's inputs. */
+  private check(feeds: Feeds): void {
     const inputs = this.script.feeds;
     for (const name of feeds.keys()) {
       if (!inputs.has(name)) throw this.mismatch(name, `the model has no input '${name}'`, { expected: [...inputs.keys()] });
     }
     const symbols = new Map<string, readonly [size: number, input: string]>();
-    const wire = new Map<string, WireTensor>();
-    for (const { name, input, type, optional } of inputs.values()) {
+    for (const { name, type, standing } of inputs.values()) {
       const tensor = feeds.get(name);
       const expected = { expected: [printType(type)] };
       if (tensor === undefined) {
-        if (optional) continue;
+        if (standing !== undefined) continue;
         throw this.mismatch(name, `input '${name}' (${printType(type)}) was not given`, expected);
       }
       const actual = printType(tensorType(tensor.dtype, tensor.shape));
@@ -240,9 +274,7 @@ class OpenSession implements Session {
         }
         symbols.set(dim, [size, other]);
       });
-      wire.set(input, toWire(tensor));
     }
-    return wire;
   }
 
   private mismatch(tensor: string, message: string, details: DiagnosticDetails): Diagnostic {

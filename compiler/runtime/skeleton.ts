@@ -1,14 +1,14 @@
 import type { DType } from '../../ir/dtype.ts';
 import type { Graph, Node, Value } from '../../ir/model.ts';
 import type { NodeProto } from '../../ir/onnx/fields.ts';
-import { dtypeOfType, tensorType, type Type } from '../../ir/type.ts';
+import { tensorType, type Type } from '../../ir/type.ts';
 import { readsOf } from '../../passes/dead.ts';
 import { Refusal } from './client.ts';
 import { isExotic, predictExotic } from './predict.ts';
 import { helperNode, Probe, type ProbeOptions, type ProbeParts } from './probe.ts';
 import { dtypeOfOrt, type WireOutput } from './protocol.ts';
 import { blame, firstRefused, readable } from './refusal.ts';
-import { isSurelyScalar } from './scalar.ts';
+import { isSurelyScalar, mayLoseRank } from './scalar.ts';
 
 /** Constants of more bytes become typed inputs; smaller ones may drive shapes (Reshape, Pad, Slice, Resize, …). */
 const largest = 1024;
@@ -20,15 +20,15 @@ const patience = 6;
 /** What the inference of one graph is given. */
 export interface SkeletonContext {
   /** Makes a session and tells its outputs. */
-  describe(model: Uint8Array): Promise<readonly WireOutput[]>;
+  readonly describe: (model: Uint8Array) => Promise<readonly WireOutput[]>;
   /** The type of a value that the graph reads from outside, of its inputs, and of outputs of nodes that are cut out. */
-  typeOf(value: Value): Type | undefined;
+  readonly typeOf: (value: Value) => Type | undefined;
   /** True if a caller cannot override the default of an input: IR versions below 4. */
   readonly fixedDefaults: boolean;
   readonly swap: ProbeOptions['swap'];
   /** Operators, `domain:op:version`, that ONNX Runtime is known not to have. */
   readonly unknown: Set<string>;
-  declined(node: Node, reason: string): void;
+  readonly declined: (node: Node, reason: string) => void;
 }
 
 /** A skeleton that ONNX Runtime may look at. */
@@ -58,7 +58,7 @@ export class Skeleton {
 
   /** Infers; the result holds what could be typed. */
   async infer(): Promise<Map<Value, Type>> {
-    predictExotic(this.graph, (value) => this.context.typeOf(value), this.exotic);
+    predictExotic(this.graph, this.context.typeOf, this.exotic);
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const plan = this.plan();
       if (plan.nodes.length === 0) return new Map();
@@ -74,7 +74,7 @@ export class Skeleton {
   }
 
   /** Writes the skeleton of at most `count` nodes. With `ranks`, its outputs are instead the shapes of these values. */
-  private plan(ranks?: readonly Value[], count = Infinity): Plan {
+  private plan(ranks?: ReadonlySet<Value>, count = Infinity): Plan {
     const { context, graph } = this;
     const probe = new Probe(graph, { largest, swap: context.swap });
     const inputs: ProbeParts['inputs'][number][] = [];
@@ -112,25 +112,26 @@ export class Skeleton {
 
     for (const node of graph.nodes()) {
       if (nodes.length >= count) break;
-      if (this.refuses(node) || ![...readsOf(node)].every(provide)) continue;
+      if (this.refuses(node) || !everyRead(node, provide)) continue;
       protos.push(probe.node(node));
       nodes.push(node);
       for (const value of node.outputs) {
         if (value === undefined) continue;
         present.set(value, true);
         expose(value);
+        if (ranks?.has(value) ?? mayLoseRank(node)) {
+          const name = `r${probe.nameOf(value).slice(1)}`;
+          helpers.push(helperNode('Shape', name, probe.nameOf(value), name));
+          outputs.push(name);
+        }
       }
-    }
-    for (const value of ranks ?? []) {
-      const name = `r${probe.nameOf(value).slice(1)}`;
-      helpers.push(helperNode('Shape', name, probe.nameOf(value), name));
-      outputs.push(name);
     }
     return { probe, nodes, parts: { inputs, initializers, nodes: [...protos, ...helpers], outputs, claims } };
   }
 
   private refuses(node: Node): boolean {
-    return this.cut.has(node) || this.context.unknown.has(operatorKey(node));
+    const { unknown } = this.context;
+    return this.cut.has(node) || (unknown.size > 0 && unknown.has(operatorKey(node)));
   }
 
   /** Takes out what ONNX Runtime does not want. */
@@ -178,13 +179,15 @@ export class Skeleton {
   private async read({ probe, nodes }: Plan, outputs: readonly WireOutput[]): Promise<Map<Value, Type>> {
     const types = new Map<Value, Type>();
     const { swap } = this.context;
+    const ranks = new Map<Value, boolean>();
     for (const { name, type, shape } of outputs) {
       const value = probe.valueOf(name)!;
-      if (type === undefined) continue;
+      if (name.startsWith('r')) ranks.set(value, shape[0] === 0);
+      if (type === undefined || name.startsWith('r')) continue;
       const dtype = name.startsWith('c') ? this.exotic.get(value)! : dtypeOfOrt(type);
       types.set(value, tensorType(dtype === swap?.to ? swap.from : dtype, probe.axes(shape)));
     }
-    await this.settleRanks(nodes, types);
+    await this.settleRanks(nodes, types, ranks);
     for (const [value, dtype] of this.exotic) if (!types.has(value) && this.hidden.has(value)) types.set(value, tensorType(dtype));
     return types;
   }
@@ -193,28 +196,32 @@ export class Skeleton {
    * A session reports no axes both for a scalar and for an unknown rank. Where the operators leave it open, the length of the value's shape decides: it is
    * 0 for the one and unknown for the other.
    */
-  private async settleRanks(nodes: readonly Node[], types: Map<Value, Type>): Promise<void> {
+  private async settleRanks(nodes: readonly Node[], types: Map<Value, Type>, scalar: Map<Value, boolean>): Promise<void> {
     const open = new Set<Value>();
     const ranked = (value: Value | undefined): boolean => {
       if (value === undefined || value.tensor !== undefined) return true;
       const type = types.get(value) ?? this.context.typeOf(value);
-      return type?.kind === 'tensor' && type.shape !== undefined && !open.has(value);
+      return type?.kind === 'tensor' && type.shape !== undefined && scalar.get(value) !== false && !open.has(value);
     };
     for (const node of nodes) {
       for (const value of node.outputs) {
         const type = value && types.get(value);
-        if (type?.kind === 'tensor' && type.shape?.length === 0 && !isSurelyScalar(node, ranked)) open.add(value!);
+        if (type?.kind === 'tensor' && type.shape?.length === 0 && !scalar.has(value!) && !isSurelyScalar(node, ranked)) open.add(value!);
       }
     }
-    if (open.size === 0) return;
-    const { probe, parts } = this.plan([...open]);
-    const scalars = new Set<Value>();
-    try {
-      for (const { name, shape } of await this.context.describe(probe.bytes(parts))) if (shape[0] === 0) scalars.add(probe.valueOf(name)!);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+    if (open.size > 0) {
+      const { probe, parts } = this.plan(open);
+      try {
+        for (const { name, shape } of await this.context.describe(probe.bytes(parts))) scalar.set(probe.valueOf(name)!, shape[0] === 0);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        for (const value of open) scalar.set(value, false);
+      }
     }
-    for (const value of open) if (!scalars.has(value)) types.set(value, tensorType(dtypeOfType(types.get(value))!));
+    for (const [value, isScalar] of scalar) {
+      const type = types.get(value);
+      if (!isScalar && type?.kind === 'tensor' && type.shape?.length === 0) types.set(value, tensorType(type.dtype!));
+    }
   }
 }
 
@@ -239,6 +246,12 @@ function holds(node: Node, wanted: (node: Node) => boolean, probe: Probe, depth 
   const called = depth < 64 ? probe.calleeOf(node) : undefined;
   const graphs = called === undefined ? node.subgraphs : [...node.subgraphs, called.body];
   return graphs.some((graph) => [...graph.nodes()].some((inner) => holds(inner, wanted, probe, depth + 1)));
+}
+
+/** True if `provide` is true of all values that the node and its bodies read; it is called for each. */
+function everyRead(node: Node, provide: (value: Value) => boolean): boolean {
+  if (node.subgraphs.length > 0) return [...readsOf(node)].every(provide);
+  return node.inputs.every((value) => value === undefined || provide(value));
 }
 
 function operatorKey(node: Node): string {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Answers, OrtType, Reply, Request, SessionSettings, WireOutput, WireTensor } from './protocol.ts';
+import { calling, stopping, type Answers, type OrtType, type Reply, type Request, type SessionSettings, type WireOutput, type WireTensor } from './protocol.ts';
 
 /**
  * The thread that holds ONNX Runtime, whose calls block. It answers one request after the other and knows nothing about models: sessions are
@@ -13,24 +13,37 @@ const arrays = {
   uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array, int64: BigInt64Array, uint64: BigUint64Array,
 } as const;
 
+const { package: packageName, flags } = workerData as { readonly package: string; readonly flags: Int32Array };
 const port = parentPort!;
 const sessions = new Map<number, InferenceSession>();
 let loaded: Ort | undefined;
 let queue = Promise.resolve();
 
-port.on('message', (request: Request) => {
+port.on('message', (request: Request | undefined) => {
   queue = queue.then(() => reply(request));
 });
 
-async function reply(request: Request): Promise<void> {
+async function reply(request: Request | undefined): Promise<void> {
+  Atomics.store(flags, calling, 1);
+  if (request === undefined || Atomics.load(flags, stopping) === 1) {
+    leave();
+    process.exit(0);
+  }
   const { id } = request;
   try {
     const answer = await perform(request);
+    leave();
     const buffers = new Set(request.kind === 'run' ? (answer as readonly WireTensor[]).flatMap(({ data }) => (data instanceof ArrayBuffer ? [data] : [])) : []);
     port.postMessage({ id, answer } satisfies Reply, [...buffers]);
   } catch (error) {
+    leave();
     port.postMessage({ id, failure: { missing: loaded === undefined, message: error instanceof Error ? error.message : String(error) } } satisfies Reply);
   }
+}
+
+function leave(): void {
+  Atomics.store(flags, calling, 0);
+  Atomics.notify(flags, calling);
 }
 
 async function perform(request: Request): Promise<Answers[keyof Answers]> {
@@ -74,13 +87,12 @@ function create(ort: Ort, model: Uint8Array | string, { optimization, threads }:
 
 function outputsOf(session: InferenceSession): WireOutput[] {
   return session.outputMetadata.map(({ name, ...facts }) => (
-    facts.isTensor ? { name, type: facts.type as OrtType, shape: facts.shape } : { name, type: undefined, shape: [] }
+    facts.isTensor ? { name, type: facts.type, shape: facts.shape } : { name, type: undefined, shape: [] }
   ));
 }
 
 async function load(): Promise<Ort> {
-  const { package: name } = workerData as { readonly package: string };
-  const ort = await import(name) as Ort & { readonly default?: Ort };
+  const ort = await import(packageName) as Ort & { readonly default?: Ort };
   const found = ort.default ?? ort;
   // What ONNX Runtime has to say arrives as errors; stderr belongs to the compiler.
   found.env.logLevel = 'fatal';
@@ -93,8 +105,8 @@ function makeTensor(ort: Ort, type: OrtType, shape: readonly number[], data: Wir
 }
 
 function wireTensor({ type, dims, data }: Tensor): WireTensor {
-  if (Array.isArray(data)) return { type: type as OrtType, shape: dims, data };
+  if (Array.isArray(data)) return { type: type, shape: dims, data };
   const { buffer, byteOffset, byteLength } = data as Uint8Array;
   const whole = byteOffset === 0 && byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
-  return { type: type as OrtType, shape: dims, data: whole ? buffer : new Uint8Array(buffer, byteOffset, byteLength).slice().buffer };
+  return { type: type, shape: dims, data: whole ? buffer : new Uint8Array(buffer, byteOffset, byteLength).slice().buffer };
 }

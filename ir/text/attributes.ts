@@ -1,5 +1,5 @@
 import type { AttributeKind } from '../attribute.ts';
-import type { AttributeProto, Messages } from '../onnx/fields.ts';
+import type { AttributeProto } from '../onnx/fields.ts';
 
 /** How an attribute of each kind is spelled and stored: its word in the text form, its number and its field in AttributeProto; for lists, the kind of an element. */
 interface Form {
@@ -42,6 +42,3 @@ export function kindOfNumber(number: number): AttributeKind | undefined {
 export function listOf(element: AttributeKind): AttributeKind {
   return kinds.find((kind) => attributeForms[kind].element === element)!;
 }
-
-/** An AttributeProto without its name. */
-export type AttributeValue = Omit<Messages['AttributeProto'], 'name'>;

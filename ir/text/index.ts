@@ -3,19 +3,17 @@ import type { Graph, Model, Node } from '../model.ts';
 import { buildModel } from '../onnx/read.ts';
 import type { ExternalOpener } from '../onnx/tensor-proto.ts';
 import { modelProto, nodeProto } from '../onnx/write.ts';
-import type { TensorFinder } from './literals.ts';
+import type { TensorSources } from './literals.ts';
 import { parseModelProto } from './parse.ts';
 import { Printer, type PrintOptions } from './print.ts';
 
 export type { PrintOptions } from './print.ts';
-export type { TensorFinder } from './literals.ts';
+export type { TensorSources } from './literals.ts';
 
 /** How text is read. */
-export interface ParseOptions {
+export interface ParseOptions extends TensorSources {
   /** How users know the text, for messages: a path. Default `text`. */
   readonly name?: string;
-  /** Finds tensors that were printed as a hash. */
-  readonly tensor?: TensorFinder;
   /** Opens files that external data name. */
   readonly external?: ExternalOpener;
 }
@@ -26,16 +24,16 @@ export interface ParseOptions {
  *
  * Beyond it, so that whatever a model holds has a text: quoted names for attributes, operators, domains, overloads and bodies; values of
  * narrow floats (`float16 {1.0}`; an integer is a bit pattern, as in onnx.parser); int4, uint4, int2 and uint2 element by element (onnx.parser 1.23 takes
- * each for a packed byte); `"sha256:…"` for the elements of a tensor that `options.tensor` finds; `sparse_tensor(float[9]) w = {values, indices}`;
+ * each for a packed byte); `"sha256:…"` for the elements of a tensor that `options.tensor` finds, other words for what `options.fill` makes; `sparse_tensor(float[9]) w = {values, indices}`;
  * lists of tensors, graphs and types (onnx.parser drops their elements); `undefined` for an unknown element type; a default of another type than its input, with that type.
  *
  * Throws Diagnostics with file, line and column: `text/syntax`, `text/number`, `text/tensor-size`, `text/tensor-type`, `text/attribute-kind`,
  * `text/duplicate-name`, `text/undefined-name`, `text/elided-tensor`, `text/too-deep`, `text/too-large`; and those of `readModel` for what is grammatical and yet no model.
  */
 export function parseModel(text: string, options: ParseOptions = {}): Model {
-  const { name = 'text', tensor, external } = options;
+  const { name = 'text', external } = options;
   try {
-    return buildModel(parseModelProto(text, name, tensor), name, external && { external });
+    return buildModel(parseModelProto(text, name, options), name, external && { external });
   } catch (error) {
     throw Diagnostic.is(error) ? error.with({ file: name }) : error;
   }

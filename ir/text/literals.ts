@@ -7,8 +7,13 @@ import { parseElements } from './elements.ts';
 import type { Lexer, Token } from './lexer.ts';
 import { isTypeWord } from './words.ts';
 
-/** Finds the elements of a tensor that was printed as its hash, SHA-256 in hexadecimal. */
-export type TensorFinder = (hash: string) => Tensor | undefined;
+/** Where the elements of tensors come from that the text does not hold. */
+export interface TensorSources {
+  /** Finds the tensor that was printed as its hash, SHA-256 in hexadecimal. */
+  readonly tensor?: (hash: string) => Tensor | undefined;
+  /** Makes a tensor of elements that are described by any other words, as in `float[64,3,7,7] w = "random 1"`; undefined if it does not know them. */
+  readonly fill?: (words: string, dtype: DType, shape: readonly number[]) => Tensor | undefined;
+}
 
 /** Levels of types in types, and of graphs in graphs. A file with deeper ones is refused by ONNX Runtime as well. */
 export const maxDepth = 30;
@@ -102,7 +107,7 @@ function parseQualified(lexer: Lexer): string {
  * What follows the type (and name) of a tensor: elements in braces, entries of external data in brackets, or the hash of an elided tensor.
  * `type` must be a tensor type with numbers for axes; a sparse type is followed by its values and indices.
  */
-export function parseData(lexer: Lexer, type: Type, name: string | undefined, typeToken: Token, find: TensorFinder | undefined): TensorProto {
+export function parseData(lexer: Lexer, type: Type, name: string | undefined, typeToken: Token, sources: TensorSources): TensorProto {
   const shape = staticShape(type);
   if (type.kind !== 'tensor' || type.sparse || type.dtype === undefined || shape === undefined) {
     throw lexer.error('text/tensor-type', `${printType(type)} is no type for the elements of a tensor: it needs an element type and a length for every axis`, typeToken);
@@ -116,46 +121,46 @@ export function parseData(lexer: Lexer, type: Type, name: string | undefined, ty
   }
   if (token.kind === 'string') {
     lexer.next();
-    return writeTensor(findElided(lexer, dtype, shape, token, find).withStorage({}), name);
+    return writeTensor(findElided(lexer, dtype, shape, token, sources).withStorage({}), name);
   }
   if (!lexer.accept('[')) throw lexer.unexpected('elements in { }', 'the place of external data in [ ]');
   const entries = parseEntries(lexer);
   return { data_type: dtypeNumber(dtype), ...(shape.length > 0 && { dims: [...shape] }), ...(name !== undefined && { name }), data_location: 1, external_data: entries };
 }
 
-function findElided(lexer: Lexer, dtype: DType, shape: readonly number[], token: Token, find: TensorFinder | undefined): Tensor {
+function findElided(lexer: Lexer, dtype: DType, shape: readonly number[], token: Token, sources: TensorSources): Tensor {
   const hash = /^sha256:([0-9a-f]{64})$/.exec(token.text)?.[1];
-  if (hash === undefined) throw lexer.error('text/syntax', 'an elided tensor is written "sha256:" and 64 hexadecimal digits', token);
-  const tensor = find?.(hash);
+  const tensor = hash === undefined ? sources.fill?.(token.text, dtype, shape) : sources.tensor?.(hash);
+  if (hash === undefined && tensor === undefined) throw lexer.error('text/syntax', 'an elided tensor is written "sha256:" and 64 hexadecimal digits', token);
   if (tensor === undefined) {
     throw lexer.error('text/elided-tensor', `the elements of this ${dtype}[${shape.join(',')}] were left out of the text, and nothing here has them`, token, {
       suggestion: 'Print the model without eliding tensors, or read the text beside the weights that it was written with.',
     });
   }
   if (tensor.dtype !== dtype || tensor.shape.join() !== shape.join()) {
-    throw lexer.error('text/elided-tensor', `the tensor with this hash is ${tensor.dtype}[${tensor.shape.join(',')}], not ${dtype}[${shape.join(',')}]`, token);
+    throw lexer.error('text/elided-tensor', `the tensor found for this is ${tensor.dtype}[${tensor.shape.join(',')}], not ${dtype}[${shape.join(',')}]`, token);
   }
   return tensor;
 }
 
 /** Sparse data: `{values, indices}`, each a tensor with its type: `sparse_tensor(float[100]) w = {float[2] {1, 2}, int64[2] {3, 70}}`. */
-export function parseSparseData(lexer: Lexer, type: Type, name: string | undefined, typeToken: Token, find: TensorFinder | undefined): SparseTensorProto {
+export function parseSparseData(lexer: Lexer, type: Type, name: string | undefined, typeToken: Token, sources: TensorSources): SparseTensorProto {
   const dims = staticShape(type);
   if (dims === undefined) throw lexer.error('text/tensor-type', `${printType(type)} needs a length for every axis`, typeToken);
   lexer.expect('{');
-  const values = parseTensor(lexer, find);
+  const values = parseTensor(lexer, sources);
   lexer.expect(',');
-  const indices = parseTensor(lexer, find);
+  const indices = parseTensor(lexer, sources);
   lexer.expect('}');
   return { values: { ...values, ...(name !== undefined && { name }) }, indices, dims: [...dims] };
 }
 
 /** A tensor with its type and, maybe, its name. */
-export function parseTensor(lexer: Lexer, find: TensorFinder | undefined): TensorProto {
+export function parseTensor(lexer: Lexer, sources: TensorSources): TensorProto {
   const typeToken = lexer.peek();
   const type = parseType(lexer);
   const name = parseTensorName(lexer);
-  return parseData(lexer, type, name, typeToken, find);
+  return parseData(lexer, type, name, typeToken, sources);
 }
 
 /** The name and the `=`, both optional, between a tensor's type and its elements. */

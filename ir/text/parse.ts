@@ -5,14 +5,14 @@ import { encodeUtf8 } from '../onnx/utf8.ts';
 import type { Type } from '../type.ts';
 import { attributeForms, kindOfWord, listOf } from './attributes.ts';
 import { isFloatWord, Lexer, type Token } from './lexer.ts';
-import { maxDepth, parseData, parseEntries, parseSparseData, parseTensorName, parseType, type TensorFinder } from './literals.ts';
+import { maxDepth, parseData, parseEntries, parseSparseData, parseTensorName, parseType, type TensorSources } from './literals.ts';
 import { numberValue } from './numbers.ts';
 import { Scope } from './scope.ts';
 import { isTypeWord } from './words.ts';
 
 /** Reads the text of a model into the messages of the ONNX file that it stands for. See `parseModel` for what is accepted and thrown. */
-export function parseModelProto(text: string, file: string, find: TensorFinder | undefined): ModelProto {
-  return new Parser(new Lexer(text, file), find).model();
+export function parseModelProto(text: string, file: string, sources: TensorSources): ModelProto {
+  return new Parser(new Lexer(text, file), sources).model();
 }
 
 interface Value {
@@ -23,12 +23,12 @@ interface Value {
 
 class Parser {
   private readonly lexer: Lexer;
-  private readonly find: TensorFinder | undefined;
+  private readonly sources: TensorSources;
   private depth = 0;
 
-  constructor(lexer: Lexer, find: TensorFinder | undefined) {
+  constructor(lexer: Lexer, sources: TensorSources) {
     this.lexer = lexer;
-    this.find = find;
+    this.sources = sources;
   }
 
   model(): ModelProto {
@@ -127,13 +127,13 @@ class Parser {
   }
 
   private initializer(graph: GraphProto, type: Type | undefined, { text: name }: Token, typeToken: Token): void {
-    const { lexer, find } = this;
+    const { lexer, sources } = this;
     // Where the type does not tell the shape (an input with a symbolic axis), the elements come with a type of their own.
     const own = lexer.peek().kind === 'name' ? lexer.peek() : undefined;
     const actual = own === undefined ? type : parseType(lexer);
     if (actual === undefined) throw lexer.unexpected('elements with their type, as in float[2] {1, 2}');
-    if (actual.kind === 'tensor' && actual.sparse) (graph.sparse_initializer ??= []).push(parseSparseData(lexer, actual, name, own ?? typeToken, find));
-    else (graph.initializer ??= []).push(parseData(lexer, actual, name, own ?? typeToken, find));
+    if (actual.kind === 'tensor' && actual.sparse) (graph.sparse_initializer ??= []).push(parseSparseData(lexer, actual, name, own ?? typeToken, sources));
+    else (graph.initializer ??= []).push(parseData(lexer, actual, name, own ?? typeToken, sources));
   }
 
   private nodes(scope: Scope): NodeProto[] {
@@ -188,7 +188,7 @@ class Parser {
 
   private attributes(scope: Scope): AttributeProto[] {
     const seen = new Set<string>();
-    return this.list('<', '>', () => this.attribute(this.attributeName(seen), scope));
+    return this.list('<', '>', () => this.attribute(this.attributeName(seen), scope), { mayBeEmpty: false });
   }
 
   private attributeName(seen: Set<string>): string {
@@ -261,13 +261,13 @@ class Parser {
 
   /** What begins with a type: a tensor, a sparse tensor or the type itself. */
   private typed(token: Token): Value {
-    const { lexer, find } = this;
+    const { lexer, sources } = this;
     const type = parseType(lexer);
     const { kind } = lexer.peek();
     if (kind !== '{' && kind !== '=' && kind !== 'name' && kind !== 'string' && kind !== '[') return { kind: 'type', value: writeType(type), token };
     const name = parseTensorName(lexer);
-    if (type.kind === 'tensor' && type.sparse) return { kind: 'sparseTensor', value: parseSparseData(lexer, type, name, token, find), token };
-    return { kind: 'tensor', value: parseData(lexer, type, name, token, find), token };
+    if (type.kind === 'tensor' && type.sparse) return { kind: 'sparseTensor', value: parseSparseData(lexer, type, name, token, sources), token };
+    return { kind: 'tensor', value: parseData(lexer, type, name, token, sources), token };
   }
 
   private function(): FunctionProto {
@@ -305,7 +305,7 @@ class Parser {
       const { kind } = this.lexer.peek();
       if (kind === ':' || kind === '=') (local.attribute_proto ??= []).push(this.attribute(name, undefined));
       else (local.attribute ??= []).push(name);
-    });
+    }, { mayBeEmpty: false });
   }
 
   /** `type name`, or the name alone. */
@@ -317,11 +317,11 @@ class Parser {
     return { info: { name: token.text, ...(type !== undefined && { type: writeType(type) }) }, type, token, typeToken };
   }
 
-  private list<T>(open: '(' | '<', close: ')' | '>', item: () => T): T[] {
+  private list<T>(open: '(' | '<', close: ')' | '>', item: () => T, { mayBeEmpty = true } = {}): T[] {
     const { lexer } = this;
     const items: T[] = [];
     lexer.expect(open);
-    if (lexer.accept(close)) return items;
+    if (mayBeEmpty && lexer.accept(close)) return items;
     do items.push(item()); while (lexer.accept(','));
     lexer.expect(close, `',' or '${close}'`);
     return items;

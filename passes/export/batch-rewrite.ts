@@ -40,13 +40,14 @@ function rewriteReshape(node: Node, shapes: BatchShapes, edit: Editor): string |
   if (axis === undefined || before === undefined || after === undefined) return undefined;
   const literal = shape.constant!.ints();
   const at = carrier(before, axis, after, shapes.size);
-  if (at === undefined) return undefined;
+  // An axis that is left to be computed, or copied from the batch, grows by itself.
+  if (at === undefined || literal[at] === -1 || (literal[at] === 0 && at === axis)) return undefined;
   const copied = node.int('allowzero', 0) === 0 && at === axis && before[axis] === after[at];
   const written = literal.map((dim, index) => {
     if (index === at) return copied ? 0 : -1;
     return dim === -1 && !copied ? after[index] : dim;
   });
-  if (!written.every((dim) => typeof dim === 'number') || (literal[at] === -1 && !copied)) return undefined;
+  if (!written.every((dim) => typeof dim === 'number')) return undefined;
   return replaceShape(node, 1, literal, written, edit);
 }
 

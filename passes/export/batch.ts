@@ -29,12 +29,18 @@ export function findBatch(graph: Graph): Batch {
   const symbol = shapes.map(({ shape: [first] }) => first).find((dim) => typeof dim === 'string');
   const axes = new Map<Value, number>();
   const sizes = new Map<number, string>();
+  let open: string | undefined;
   for (const { input, shape } of shapes) {
     const axis = Math.max(0, symbol === undefined ? 0 : shape.indexOf(symbol));
     if (shape.length === 0) continue;
     axes.set(input, axis);
     const dim = shape[axis];
-    if (typeof dim === 'number' && !sizes.has(dim)) sizes.set(dim, input.name);
+    if (typeof dim !== 'number') open = input.name;
+    else if (!sizes.has(dim)) sizes.set(dim, input.name);
+  }
+  const [fixed] = sizes;
+  if (open !== undefined && fixed !== undefined && fixed[0] !== 1) {
+    throw refuse(`the first axis of input '${open}' is not fixed, and that of '${fixed[1]}' is ${fixed[0]}`, 'Leave `dynamicBatch` out, or give the batch the same symbol in all inputs when exporting the model.');
   }
   if (axes.size === 0) throw refuse('no input has an axis', 'Leave `dynamicBatch` out.');
   if (sizes.size > 1) {

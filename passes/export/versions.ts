@@ -27,6 +27,17 @@ export function checkedVersions(model: Model, edit: Editor, { opset, irVersion }
   }
 }
 
+/**
+ * Declares IR version 4 for an older model with initializers, unless a version is asked for: before, each had to be an input as well, which
+ * the model no longer says. Returns the version that the model had if it was raised.
+ */
+export function raisedIrVersion(model: Model, edit: Editor): number | undefined {
+  const { irVersion } = model;
+  if (irVersion >= 4 || model.graph.constants.size === 0) return undefined;
+  edit.setModel({ irVersion: 4 });
+  return irVersion;
+}
+
 function checkOpset(model: Model, wanted: number): void {
   if (wanted > newestOpset) {
     throw new Diagnostic('export/opset', `opset ${wanted} is not known: the newest is ${newestOpset}`, { suggestion: `Ask for ${newestOpset} or less, or leave \`opset\` out.` });

@@ -2,7 +2,7 @@ import { dtypeBits, isFloat, type DType } from '../../ir/dtype.ts';
 import type { Node, Value } from '../../ir/model.ts';
 import { Tensor } from '../../ir/tensor.ts';
 import { dtypeOfType, type Dim } from '../../ir/type.ts';
-import { any, oneOf, op } from '../pattern.ts';
+import { any, constant, oneOf, op } from '../pattern.ts';
 import { no, rule, type Builder, type Rule } from '../rewrite.ts';
 import { permutationOf } from './identities.ts';
 import { axisOf, dimsOf, listOf, numbersOf, rankOf } from './operands.ts';
@@ -200,5 +200,32 @@ const clips = rule({
   },
 });
 
+/** True if an Unsqueeze makes a vector of a scalar. */
+function makesVector(node: Node): boolean {
+  const axes = listOf(node, 1, 'axes', undefined);
+  return axes?.length === 1 && rankOf(node.inputs[0]) === 0;
+}
+
+const gatherUnsqueeze = rule({
+  name: 'gather-unsqueeze',
+  summary: 'Takes one element of a vector as a vector at once, without an Unsqueeze.',
+  match: op('Unsqueeze', op('Gather', any('x'), constant('index')).soleUse().as('gather')).open(),
+  when: ({ root, x, index }) => makesVector(root) && rankOf(x) === 1 && index.constant.shape.length === 0,
+  rewrite: ($, { root, x, gather, index }) => $.op('Gather', [x, $.constant(index.constant.reshaped([1]), index.name)], gather.attributes, { types: [root.output.type] }),
+});
+
+/** So that what makes vectors of scalars meets its like, and the Gather that takes the scalar from a shape. */
+const scalarUnsqueeze = rule({
+  name: 'unsqueeze-scalar-arithmetic',
+  summary: 'Moves an Unsqueeze of a scalar to before the arithmetic with a constant that makes the scalar.',
+  match: op('Unsqueeze', oneOf(['Add', 'Sub', 'Mul', 'Div'], any('x'), constant('c')).soleUse().as('inner')).open(),
+  when: ({ root, x, c }) => makesVector(root) && rankOf(x) === 0 && c.constant.shape.length === 0,
+  rewrite: ($, { root, x, c, inner }) => {
+    const { type } = root.output;
+    const vector = $.op('Unsqueeze', [x, root.inputs[1]], root.attributes, { types: [type] });
+    return $.op(inner.op, [vector, c], inner.attributes, { types: [type] });
+  },
+});
+
 /** Chains that merge into one node, exactly. */
-export const chains: readonly Rule[] = [transposes, reshapes, casts, slices, concats, idempotent, involution, clips];
+export const chains: readonly Rule[] = [transposes, reshapes, casts, slices, concats, idempotent, involution, clips, gatherUnsqueeze, scalarUnsqueeze];

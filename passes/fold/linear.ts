@@ -1,5 +1,5 @@
 import type { Node, Value } from '../../ir/model.ts';
-import { Tensor } from '../../ir/tensor.ts';
+import { sizeOf, Tensor } from '../../ir/tensor.ts';
 import type { Constant } from '../pattern.ts';
 import { no, type Builder, type Decline } from '../rewrite.ts';
 import type { ChannelAffine } from './channel-affine.ts';
@@ -8,17 +8,23 @@ import { rankOf } from './operands.ts';
 /** Shared weights above this many bytes are not copied to be scaled for one of their readers: the file would grow. */
 const largestShared = 65536;
 
-/** A node that is linear in its first input, with constant weights: how channels lie in them. */
+/**
+ * A node that is linear in its first input, with constant weights: how channels lie in them. The weights are seen as rows × columns × taps,
+ * row-major: the first two axes and all the others together.
+ */
 export interface Linear {
   readonly node: Node;
   readonly weight: Constant;
   readonly bias: Value | undefined;
+  readonly rows: number;
+  readonly columns: number;
+  readonly taps: number;
   /** Channels of the input (all groups) and of the output. */
   readonly inputs: number;
   readonly outputs: number;
-  /** Output channel that the weight at this flat position contributes to, and the input channel that it reads. */
-  outputOf(index: number): number;
-  inputOf(index: number): number;
+  /** Output channel that the weights of this row and column contribute to, and the input channel that they read. */
+  outputOf(row: number, column: number): number;
+  inputOf(row: number, column: number): number;
 }
 
 /** Conv, ConvTranspose, Gemm or MatMul as Linear; declines with the reason where its weights cannot be changed, false where it is another form. */
@@ -28,56 +34,49 @@ export function linearOf(node: Node): Linear | Decline | false {
   if (weight === undefined || tensor === undefined) return false;
   if (tensor.dtype !== 'float' && tensor.dtype !== 'double') return no(`its weights are ${tensor.dtype}, which would lose precision`);
   if (weight.uses.length > 1 && tensor.byteLength > largestShared) return no(`its weights '${weight.name}' have other readers`);
-  const { shape } = tensor;
-  const base = { node, weight: weight as Constant, bias };
-  if (node.is('Conv')) {
+  const [rows = 0, columns = 0, ...kernel] = tensor.shape;
+  const base = { node, weight: weight as Constant, bias, rows, columns, taps: sizeOf(kernel) };
+  if (node.is('Conv', 'ConvTranspose')) {
+    // Rows are the channels of one side, all groups; columns those of the other side within a group.
     const group = node.int('group', 1);
-    const [outputs = 0, perGroup = 0] = shape;
-    const taps = shape.slice(2).reduce((product, dim) => product * dim, 1);
-    return {
-      ...base, outputs, inputs: perGroup * group,
-      outputOf: (index) => Math.floor(index / (perGroup * taps)),
-      inputOf: (index) => Math.floor(Math.floor(index / (perGroup * taps)) / (outputs / group)) * perGroup + (Math.floor(index / taps) % perGroup),
-    };
+    const ofRow = (row: number): number => row;
+    const ofColumn = (row: number, column: number): number => Math.floor(row / (rows / group)) * columns + column;
+    return node.op === 'Conv'
+      ? { ...base, outputs: rows, inputs: columns * group, outputOf: ofRow, inputOf: ofColumn }
+      : { ...base, inputs: rows, outputs: columns * group, outputOf: ofColumn, inputOf: ofRow };
   }
-  if (node.is('ConvTranspose')) {
-    const group = node.int('group', 1);
-    const [inputs = 0, perGroup = 0] = shape;
-    const taps = shape.slice(2).reduce((product, dim) => product * dim, 1);
-    return {
-      ...base, inputs, outputs: perGroup * group,
-      outputOf: (index) => Math.floor(Math.floor(index / (perGroup * taps)) / (inputs / group)) * perGroup + (Math.floor(index / taps) % perGroup),
-      inputOf: (index) => Math.floor(index / (perGroup * taps)),
-    };
-  }
-  if (shape.length !== 2) return false;
+  if (tensor.shape.length !== 2) return false;
   if (node.is('MatMul') && rankOf(node.inputs[0]) !== 2) return false;
   if (node.is('Gemm') && (node.int('transA', 0) !== 0 || !isRowBias(bias, node))) return false;
   const transposed = node.is('Gemm') && node.int('transB', 0) !== 0;
-  const [rows, columns] = shape as [number, number];
-  const [row, column] = [(index: number): number => Math.floor(index / columns), (index: number): number => index % columns];
+  const ofRow = (row: number): number => row;
+  const ofColumn = (_: number, column: number): number => column;
   return transposed
-    ? { ...base, outputs: rows, inputs: columns, outputOf: row, inputOf: column }
-    : { ...base, outputs: columns, inputs: rows, outputOf: column, inputOf: row };
+    ? { ...base, outputs: rows, inputs: columns, outputOf: ofRow, inputOf: ofColumn }
+    : { ...base, outputs: columns, inputs: rows, outputOf: ofColumn, inputOf: ofRow };
 }
 
 /** The output channels scaled and shifted: W'[o,…] = scale[o] · W[o,…], b' = scale · b + shift. Products in float64, rounded once. */
 export function scaleOutputs($: Builder, linear: Linear, { scale, shift }: ChannelAffine): Value {
-  const weight = mapWeight(linear, (value, index) => value * scale[linear.outputOf(index)]!);
+  const weight = scaled(linear, (row, column) => scale[linear.outputOf(row, column)]!);
   const bias = biasOf(linear).map((value, channel) => value * scale[channel]! + shift[channel]!);
   return rebuild($, linear, weight, bias);
 }
 
-/** The input channels scaled and shifted before the node reads them: W'[o,i] = W[o,i] · scale[i], b' = b + Σ W[o,i] · shift[i]. */
+/** The input channels scaled and shifted before the node reads them: W'[o,i] = W[o,i] · scale[i], b' = b + Σ W[o,i] · shift[i], summed in float64. */
 export function scaleInputs($: Builder, linear: Linear, { scale, shift }: ChannelAffine, x: Value): Value {
+  const { node, rows, columns, taps } = linear;
   const bias = biasOf(linear);
-  const alpha = linear.node.is('Gemm') ? linear.node.float('alpha', 1) : 1;
-  const weight = mapWeight(linear, (value, index) => {
-    const channel = linear.inputOf(index);
-    bias[linear.outputOf(index)]! += alpha * value * shift[channel]!;
-    return value * scale[channel]!;
-  });
-  return rebuild($, linear, weight, bias, x);
+  const alpha = node.is('Gemm') ? node.float('alpha', 1) : 1;
+  const elements = linear.weight.constant.floats();
+  for (let row = 0, at = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      let sum = 0;
+      for (const end = at + taps; at < end; at++) sum += elements[at]!;
+      bias[linear.outputOf(row, column)]! += alpha * sum * shift[linear.inputOf(row, column)]!;
+    }
+  }
+  return rebuild($, linear, scaled(linear, (row, column) => scale[linear.inputOf(row, column)]!), bias, x);
 }
 
 /** True if the bias of a Gemm is absent or one constant for each column, so that it can be scaled. */
@@ -95,10 +94,18 @@ function biasOf({ node, bias, outputs }: Linear): Float64Array {
   return Float64Array.from({ length: outputs }, (_, channel) => (elements === undefined ? 0 : beta * (elements.length === 1 ? elements[0]! : elements[channel]!)));
 }
 
-function mapWeight({ weight }: Linear, f: (value: number, index: number) => number): Tensor {
+/** The weights times a factor for each row and column, in float64, rounded once. */
+function scaled({ weight, rows, columns, taps }: Linear, factorOf: (row: number, column: number) => number): Tensor {
   const { dtype, shape } = weight.constant;
-  const values = Float64Array.from(weight.constant.floats(), f);
-  return Tensor.of(dtype, dtype === 'double' ? values : Float32Array.from(values), shape);
+  const elements = weight.constant.floats();
+  const result = dtype === 'double' ? new Float64Array(elements.length) : new Float32Array(elements.length);
+  for (let row = 0, at = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const factor = factorOf(row, column);
+      for (const end = at + taps; at < end; at++) result[at] = elements[at]! * factor;
+    }
+  }
+  return Tensor.of(dtype, result, shape);
 }
 
 /** The node with other weights and a bias; a MatMul becomes a Gemm, which has one. */

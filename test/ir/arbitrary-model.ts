@@ -103,7 +103,7 @@ function decorate(model: Model, edit: Editor, decoration: Decoration): void {
   const sink = edit.insert({
     op: 'Sink', domain: 'a.b', overload: 'o', name: 'sink', inputs: [undefined, ...constants], attributes: new Map(decoration.attributes), outputs: [...decoration.types, undefined, tensorType('float', [])],
   }, graph);
-  edit.setOutput(graph, graph.outputs.length, sink.outputs.at(-1)!, 'sunk');
+  edit.setOutput(graph, graph.outputs.length, sink.outputs.at(-1), 'sunk');
   edit.dropOutput(sink.outputs.at(-2)!);
   addFunction(model, 'twice', ['a'], (inner, body, [a]) => [inner.insert({
     op: 'Scale', domain: 'test', inputs: [a], attributes: { by: { kind: 'reference', name: 'factor', type: 'float' } },

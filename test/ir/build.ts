@@ -51,13 +51,12 @@ export function addFunction(model: Model, name: string, inputs: readonly string[
 } = {}): LocalFunction {
   const { domain = 'local', overload = '', opsets = model.opsets, ...rest } = fields;
   const body = detachedGraph(name);
-  const edit = new Editor(model);
+  const { edit } = newModel(); // its labels need not be unique beside those of the model
   const formal = inputs.map((input) => edit.addInput(body, input, undefined));
   fill(edit, body, formal).forEach((value, index) => { edit.setOutput(body, index, value, `out${index}`); });
   const local = new LocalFunction(name, domain, overload, body, { opsets, ...rest });
-  const self = model as Mutable<Model>;
-  self.functions = new Map([...model.functions, [local.key, local]]);
-  self.opsets = new Map([...model.opsets, [domain, 1]]);
+  (model.functions as Map<string, LocalFunction>).set(local.key, local);
+  (model as Mutable<Model>).opsets = new Map([...model.opsets, [domain, 1]]);
   return local;
 }
 

@@ -10,8 +10,8 @@ import { addFunction, apply, floats, newModel, randomModel, smallModel, steps } 
 
 /** Everything of a model, use lists in their order included, as plain data in which nodes and values stand as paths. */
 function describeModel(model: Model): unknown {
-  const { graph: _, functions, version, ...fields } = model;
-  return { fields, version, graph: describeGraph(model.graph), functions: [...functions].map(([key, { body, opsets, attributes, defaults, extras }]) => ({ key, body: describeGraph(body), opsets, attributes, defaults, extras })) };
+  const { graph, functions, ...fields } = model;
+  return { fields, graph: describeGraph(graph), functions: [...functions].map(([key, { body, opsets, attributes, defaults, extras }]) => ({ key, body: describeGraph(body), opsets, attributes, defaults, extras })) };
 }
 
 function describeGraph(graph: Graph): unknown {
@@ -155,6 +155,6 @@ describe('ir/clone', () => {
       cloneModel(model);
       return performance.now() - start;
     });
-    expect(Math.min(...times)).to.be.below(60);
+    expect(Math.min(...times)).to.be.below(200); // 4 ms on an idle machine; far from what a quadratic copy would take
   });
 });

@@ -98,7 +98,7 @@ describe('ir/order', () => {
     expect(diagnosticOf(() => { sortModel(model); }).message).to.include("'choose' (If) ← 'choose'");
   });
 
-  it('sorts a chain of 100 000 nodes that stands upside down, and finds a cycle of that length, in about a second', () => {
+  it('sorts a chain of 100 000 nodes that stands upside down, and finds a cycle of that length, in linear time', () => {
     const { model, nodes, edit } = chain(100_000);
     for (const node of nodes) unlink(node);
     for (const node of [...nodes].reverse()) link(node, undefined);
@@ -107,6 +107,6 @@ describe('ir/order', () => {
     expect([model.graph.first, model.graph.last, model.graph.nodeCount]).to.deep.equal([nodes[0], nodes.at(-1), 100_000]);
     edit.setInput(nodes[0]!, 0, nodes.at(-1)!.output);
     expect(diagnosticOf(() => { sortModel(model); }).code).to.equal('model/cycle');
-    expect(performance.now() - start).to.be.below(5000);
-  }).timeout(20_000);
+    expect(performance.now() - start).to.be.below(20_000); // quadratic, it would be minutes
+  }).timeout(60_000);
 });

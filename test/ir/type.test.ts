@@ -3,15 +3,17 @@ import { dtypeOfType, printType, sameDim, sameShape, sameType, shapeOf, staticSh
 
 const printed: readonly [Type | undefined, string][] = [
   [undefined, '?'],
-  [tensorType('float'), 'float'],
-  [tensorType('float', []), 'float[]'],
+  [tensorType('float'), 'float[]'],
+  [tensorType('float', []), 'float'],
   [tensorType('float16', ['N', 3, undefined]), 'float16[N,3,?]'],
-  [{ kind: 'tensor', dtype: undefined, shape: [1] }, '?[1]'],
+  [{ kind: 'tensor', dtype: undefined, shape: [1] }, 'undefined[1]'],
   [{ kind: 'tensor', dtype: 'float', shape: [4], sparse: true }, 'sparse_tensor(float[4])'],
   [{ kind: 'sequence', element: tensorType('int64', [undefined]) }, 'seq(int64[?])'],
   [{ kind: 'optional', element: undefined }, 'optional(?)'],
-  [{ kind: 'map', key: 'string', value: tensorType('float', []) }, 'map(string,float[])'],
-  [{ kind: 'opaque', domain: 'a', name: 'b' }, 'opaque(a,b)'],
+  [{ kind: 'map', key: 'string', value: tensorType('float', []) }, 'map(string, float)'],
+  [{ kind: 'opaque', domain: 'a', name: 'b' }, 'opaque(a, b)'],
+  [{ kind: 'opaque', domain: 'a', name: 'c' }, 'opaque(a, c)'],
+  [tensorType('float', ['batch size', 3]), 'float["batch size",3]'],
 ];
 
 describe('ir/type', () => {

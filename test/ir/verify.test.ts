@@ -193,7 +193,8 @@ describe('ir/verify', () => {
       const found = verifyModel(small.model, options);
       expect(found.map(({ code }) => code).sort(), found.map(({ message }) => message).join('\n')).to.deep.equal([...codes].sort());
       expect(found.some(({ message }) => says.test(message)), found.map(({ message }) => message).join('\n')).to.equal(true);
-      for (const { node, tensor, suggestion, code } of found) {
+      for (const { node, tensor, suggestion, code, message } of found) {
+        if (/^input \d/.test(message)) expect(node, 'the node that reads').to.not.equal(undefined);
         expect(suggestion, 'what to do').to.match(/^[A-Z].*[.]/);
         if (!['model/links', 'model/owner', 'model/interface', 'model/output-name'].includes(code)) expect(node ?? tensor, 'the node or tensor').to.not.equal(undefined);
       }
@@ -251,7 +252,7 @@ describe('ir/verify', () => {
     open(model).functions = functions;
     const start = performance.now();
     expect(verifyModel(model)).to.deep.equal([]);
-    expect(performance.now() - start).to.be.below(3000);
+    expect(performance.now() - start).to.be.below(15_000); // quadratic, it would be minutes
   }).timeout(60_000);
 
   it('does not fall over a list that links back to itself', () => {

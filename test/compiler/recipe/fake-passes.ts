@@ -42,7 +42,7 @@ export const fakePasses: readonly Pass[] = [
         data: { type: 'string', description: 'Name of a reader.' },
         method: { type: 'string', enum: ['min-max', 'entropy', 'percentile'], default: 'min-max', description: 'How ranges are chosen.' },
         save: { type: 'string', format: 'path', description: 'File for the statistics.' },
-        percentiles: { type: 'array', items: { type: 'number', minimum: 0, maximum: 100 }, minItems: 1, maxItems: 4, default: [99.9], description: 'Percentiles.' },
+        percentiles: { type: 'array', items: { type: 'number', minimum: 0, maximum: 100, description: 'Percent.' }, minItems: 1, maxItems: 4, default: [99.9], description: 'Percentiles.' },
       },
     },
   }),

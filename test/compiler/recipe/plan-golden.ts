@@ -1,10 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseModel } from '../../../ir/text/index.ts';
 import type { Model } from '../../../ir/model.ts';
-import { diskFiles, type RecipeFiles } from '../../../compiler/recipe/files.ts';
+import { memoryFiles, type RecipeFiles } from '../../../compiler/recipe/files.ts';
 import { planRecipe, readRecipe } from '../../../compiler/recipe/recipe.ts';
-import { resolvePlan } from '../../../compiler/recipe/resolve.ts';
+import { bindPlan } from '../../../compiler/prepare.ts';
+import { diagnosticsOf } from '../../../compiler/host.ts';
+import type { Plan } from '../../../compiler/recipe/plan.ts';
 import { formatDiagnostics } from '../../../compiler/report/pretty.ts';
 import type { Diagnostic } from '../../../ir/diagnostic.ts';
 import { root } from '../../paths.ts';
@@ -15,7 +17,8 @@ export const goldenFolder: string = join(root, 'test/compiler/recipe/golden');
 
 /** Files below a folder, by paths relative to it, so that messages are the same on every machine. */
 export function filesIn(folder: string): RecipeFiles {
-  return { readText: (path, limit) => diskFiles.readText(relative(process.cwd(), join(folder, path)), limit) };
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return memoryFiles(Object.fromEntries(entries.map((file) => [relative(folder, file), readFileSync(file, 'utf8')])));
 }
 
 /** The small model that golden selectors are resolved against. */
@@ -29,6 +32,15 @@ export function diagnose(folder: string): { diagnostics: readonly Diagnostic[]; 
   const set = existsSync(setFile) ? readFileSync(setFile, 'utf8').trim().split('\n') : [];
   const document = readRecipe('recipe.yaml', { files: filesIn(folder), set, env: { HOME: '/home/user' } });
   const { plan, diagnostics: planned, sources } = planRecipe(document, fakePasses);
-  const diagnostics = plan ? [...planned, ...resolvePlan(plan, toyModel()).diagnostics] : planned;
+  const diagnostics = plan ? [...planned, ...selectionMistakes(plan)] : planned;
   return { diagnostics, text: formatDiagnostics(diagnostics, { source: (file) => sources.get(file) }) };
+}
+
+function selectionMistakes(plan: Plan): readonly Diagnostic[] {
+  try {
+    bindPlan(plan, toyModel());
+    return [];
+  } catch (error) {
+    return diagnosticsOf(error);
+  }
 }

@@ -1,14 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { recipeJsonSchema } from '../../../compiler/recipe/json-schema.ts';
+import { builtInPasses } from '../../../passes/index.ts';
+import { root } from '../../paths.ts';
 import { fakePasses } from './fake-passes.ts';
 import { diagnose, goldenFolder } from './plan-golden.ts';
 
 /** Codes for mistakes that a schema can see, since they need no more than one place of one file. */
-const structural = new Set(['version', 'unknown-key', 'unknown-option', 'missing-key', 'bad-type', 'bad-value', 'exclusive-keys', 'unknown-target', 'unknown-pass', 'patch-conflict', 'extends-path', 'out-of-range']
+const structural = new Set(['version', 'unknown-key', 'unknown-option', 'missing-key', 'bad-type', 'bad-value', 'exclusive-keys', 'unknown-target', 'unknown-pass', 'patch-conflict', 'bad-reference', 'out-of-range']
   .map((name) => `recipe/${name}`));
 
 /** YAML that has no value to judge, and what a schema sees differently: an infinity is a number to JSON Schema, a null prototype key is not there. */
@@ -59,5 +61,12 @@ describe('the generated JSON Schema', () => {
     expect(options['importance']!.anyOf![0]!.enum).to.deep.equal(['l1', 'l2', 'taylor']);
     const missing = Object.entries(schema.properties!).filter(([, part]) => part.description === undefined && part.$ref === undefined).map(([key]) => key);
     expect(missing).to.deep.equal([]);
+  });
+
+  it('is in specs/recipe.schema.json for the built-in passes (UPDATE=1 writes it)', () => {
+    const file = join(root, 'specs/recipe.schema.json');
+    const text = `${JSON.stringify(recipeJsonSchema(builtInPasses), undefined, 1)}\n`;
+    if (process.env['UPDATE'] === '1') writeFileSync(file, text);
+    expect(readFileSync(file, 'utf8')).to.equal(text);
   });
 });

@@ -39,7 +39,7 @@ describe('ONNX wire schema', () => {
 function collect(space: protobuf.NamespaceBase, prefix: string, found: { messages: Record<string, unknown>; enums: Record<string, unknown> }): void {
   for (const item of space.nestedArray) {
     const name = prefix + item.name;
-    if (item instanceof protobuf.Enum) found.enums[name] = item.values;
+    if (item instanceof protobuf.Enum) found.enums[name] = { ...item.values };
     if (!(item instanceof protobuf.Type)) continue;
     const fields = item.fieldsArray.sort((a, b) => a.id - b.id);
     found.messages[name] = Object.fromEntries(fields.map((field) => [field.name, row(field, item, name)]));

@@ -22,14 +22,14 @@ describe('text: laws', () => {
     fc.assert(fc.property(models, (model) => {
       const file = readModel(memorySource(joinChunks(writeModel(model).model)));
       expect(hashModel(parseModel(printModel(model)), { exact: true })).to.equal(hashModel(file, { exact: true }));
-    }), { numRuns: 300 });
+    }), { numRuns: 150 });
   });
 
   it('what was read from text prints as that text', () => {
     fc.assert(fc.property(models, (model) => {
       const text = printModel(model);
       expect(printModel(parseModel(text))).to.equal(text);
-    }), { numRuns: 300 });
+    }), { numRuns: 150 });
   });
 
   it('elided text says the same beside the tensors', () => {

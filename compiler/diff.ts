@@ -1,0 +1,136 @@
+import { resolve } from 'node:path';
+import type { Attribute } from '../ir/attribute.ts';
+import { hashGraph, hashModel } from '../ir/hash.ts';
+import type { Model, Node, Value } from '../ir/model.ts';
+import { printType, sameType } from '../ir/type.ts';
+import { openModelFile } from './files/model-file.ts';
+import { quietHost, type Host } from './host.ts';
+import { figuresOf, type Figures } from './instruments/statistics.ts';
+import { normalized } from './prepare.ts';
+import { operatorName } from './recipe/select.ts';
+
+/** One thing that is not the same in both models. */
+export interface Difference {
+  readonly kind: 'model' | 'input' | 'output' | 'node' | 'constant';
+  readonly change: 'added' | 'removed' | 'changed';
+  readonly name: string;
+  /** What it is, or how it changed. */
+  readonly what: string;
+}
+
+/** What `onnxpress diff` shows. */
+export interface Diff {
+  /** True if both compute the same with the same nodes in the same order, however they name and store inner things. */
+  readonly same: boolean;
+  readonly figures: { readonly before: Figures; readonly after: Figures };
+  /** Operators whose number differs. */
+  readonly operators: readonly { readonly operator: string; readonly before: number; readonly after: number }[];
+  readonly differences: readonly Difference[];
+}
+
+/** Compares two models. Nodes and constants are matched by name; passes name what they make after what it replaces. Constants are compared by their elements. */
+export function diff(before: string, after: string, { host: given }: { readonly host?: Partial<Host> } = {}): Diff {
+  const { cwd } = quietHost(given);
+  const a = openModelFile(resolve(cwd, before));
+  try {
+    const b = openModelFile(resolve(cwd, after));
+    try {
+      return diffModels(a.model, b.model);
+    } finally {
+      b.close();
+    }
+  } finally {
+    a.close();
+  }
+}
+
+/** The same for two models in memory; both are normalised. */
+export function diffModels(a: Model, b: Model): Diff {
+  normalized(a);
+  normalized(b);
+  const figures = { before: figuresOf(a), after: figuresOf(b) };
+  const names = new Set([...Object.keys(figures.before.operators), ...Object.keys(figures.after.operators)]);
+  const operators = [...names].sort().map((operator) => ({ operator, before: figures.before.operators[operator] ?? 0, after: figures.after.operators[operator] ?? 0 }))
+    .filter((row) => row.before !== row.after);
+  const differences = [
+    ...modelDifferences(a, b),
+    ...compare('input', new Map(a.graph.inputs.map((value) => [value.name, value])), new Map(b.graph.inputs.map((value) => [value.name, value])), typeText, typeChange),
+    ...compare('output', outputs(a), outputs(b), typeText, typeChange),
+    ...compare('node', nodes(a), nodes(b), operatorName, nodeChange),
+    ...compare('constant', constants(a), constants(b), typeText, (x, y) => typeChange(x, y) ?? (x.tensor?.hash() === y.tensor?.hash() ? undefined : 'other elements')),
+  ];
+  // Equal hashes mean the same computation; labels may differ all the same, and are listed.
+  return { same: differences.length === 0 || (operators.length === 0 && hashModel(a) === hashModel(b)), figures, operators, differences };
+}
+
+function* compare<T>(
+  kind: Difference['kind'], a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>, describe: (thing: T) => string, changeOf: (x: T, y: T) => string | undefined,
+): Iterable<Difference> {
+  for (const [name, thing] of a) {
+    const other = b.get(name);
+    if (other === undefined) {
+      yield { kind, change: 'removed', name, what: describe(thing) };
+      continue;
+    }
+    const what = changeOf(thing, other);
+    if (what !== undefined) yield { kind, change: 'changed', name, what };
+  }
+  for (const [name, thing] of b) if (!a.has(name)) yield { kind, change: 'added', name, what: describe(thing) };
+}
+
+function* modelDifferences(a: Model, b: Model): Iterable<Difference> {
+  if (a.irVersion !== b.irVersion) yield { kind: 'model', change: 'changed', name: 'IR version', what: `${a.irVersion} → ${b.irVersion}` };
+  for (const domain of new Set([...a.opsets.keys(), ...b.opsets.keys()])) {
+    const [x, y] = [a.opsets.get(domain), b.opsets.get(domain)];
+    if (x !== y) yield { kind: 'model', change: 'changed', name: `opset ${domain || 'ai.onnx'}`, what: `${x ?? 'none'} → ${y ?? 'none'}` };
+  }
+}
+
+function outputs({ graph }: Model): ReadonlyMap<string, Value> {
+  return new Map(graph.outputs.map(({ name, value }) => [name, value]));
+}
+
+function nodes(model: Model): ReadonlyMap<string, Node> {
+  return new Map([...model.graphs()].flatMap((graph) => [...graph.walk()]).map((node) => [node.name, node]));
+}
+
+function constants({ graph }: Model): ReadonlyMap<string, Value> {
+  const all = [graph, ...[...graph.walk()].flatMap((node) => node.subgraphs)];
+  return new Map(all.flatMap((each) => [...each.constants]).map((value) => [value.name, value]));
+}
+
+function typeText({ type }: Value): string {
+  return printType(type);
+}
+
+function typeChange(a: Value, b: Value): string | undefined {
+  return sameType(a.type, b.type) || a.type === undefined || b.type === undefined ? undefined : `${printType(a.type)} → ${printType(b.type)}`;
+}
+
+function nodeChange(a: Node, b: Node): string | undefined {
+  if (operatorName(a) !== operatorName(b)) return `${operatorName(a)} → ${operatorName(b)}`;
+  const attributes = [...new Set([...a.attributes.keys(), ...b.attributes.keys()])].filter((name) => attributeKey(a.attributes.get(name)) !== attributeKey(b.attributes.get(name)));
+  const inputs = Array.from({ length: Math.max(a.inputs.length, b.inputs.length) }, (_, index) => index).filter((index) => sourceOf(a.inputs[index]) !== sourceOf(b.inputs[index]));
+  const parts = [
+    ...attributes.map((name) => `attribute ${name}`),
+    ...inputs.map((index) => `input ${index}: ${sourceOf(a.inputs[index])} → ${sourceOf(b.inputs[index])}`),
+  ];
+  return parts.length === 0 ? undefined : parts.join('; ');
+}
+
+/** Where a value comes from: the label of a constant or input, the node and output that make it. */
+function sourceOf(value: Value | undefined): string {
+  if (value === undefined) return 'nothing';
+  if (value.producer === undefined) return value.name;
+  return value.index === 0 ? value.producer.name : `${value.producer.name}[${value.index}]`;
+}
+
+function attributeKey(attribute: Attribute | undefined): string {
+  return JSON.stringify(attribute, (_key, value: unknown) => {
+    if (typeof value === 'bigint') return String(value);
+    if (typeof value === 'number' && Object.is(value, -0)) return '-0';
+    if (typeof value !== 'object' || value === null) return value;
+    if ('hash' in value && typeof value.hash === 'function') return (value as { hash(): string }).hash();
+    return 'nodeCount' in value ? hashGraph(value as Parameters<typeof hashGraph>[0]) : value;
+  }) ?? '';
+}

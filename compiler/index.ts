@@ -1,0 +1,20 @@
+/** The public interface of onnxpress: what programs and plugins use. */
+export { Diagnostic, type DiagnosticFields, type NodeReference, type Note, type Range } from '../ir/diagnostic.ts';
+export { defineAnalysis, type Analysis } from '../passes/analysis.ts';
+export { builtInPasses } from '../passes/index.ts';
+export type { OptionOf, OptionSchema, OptionsOf, OptionsSchema } from '../passes/options.ts';
+export { definePass, type OutputFile, type Pass, type PassContext, type PassDeclaration, type Remark, type Selection, type TargetFacts, type Token, type Tokens } from '../passes/pass.ts';
+export type { Feeds, Runtime, Session, SessionOptions } from '../passes/runtime.ts';
+export { run } from './cli/run.ts';
+export { compile, type CompileOptions, type CompileResult } from './compile.ts';
+export { diff, diffModels, type Diff, type Difference } from './diff.ts';
+export { explain, explainNode } from './explain.ts';
+export { Diagnostics, type Host } from './host.ts';
+export { inspect, type InspectOptions, type Inspection, type NodeRow, type OperatorRow } from './inspect.ts';
+export { runPass, type RunPassOptions, type StepResult } from './manager.ts';
+export { check, plan, type PlanOptions, type RecipePlan, type StepPlan } from './plan.ts';
+export { definePlugin, pluginApi, type Plugin } from './plugins.ts';
+export type { RecipeSource } from './prepare.ts';
+export { defineRecipe, type Acceptance, type Condition, type Recipe, type RecipeStep, type Selector } from './recipe/define.ts';
+export type { FileRecord, Report, StepReport } from './report/report.ts';
+export { version } from './version.ts';

@@ -1,0 +1,69 @@
+import type { StepResult } from '../manager.ts';
+import type { SkippedStep } from '../prepare.ts';
+import type { Figures, Statistics } from '../instruments/statistics.ts';
+import type { RemarkRecord } from '../instruments/instrument.ts';
+
+/** A file and what is in it. */
+export interface FileRecord {
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/** One step of a compile. */
+export interface StepReport {
+  readonly id: string;
+  /** 0 for the normalisation. */
+  readonly number: number;
+  readonly pass: string;
+  readonly version: number;
+  /** Complete, with defaults. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Names of the selected nodes in the model as read; absent without `where`. */
+  readonly selected?: readonly string[];
+  /** Why the step did not run. */
+  readonly skipped?: string;
+  /** The budget that it missed, for which it was taken back. */
+  readonly reverted?: string;
+  /** Number of edits. */
+  readonly changes: number;
+  readonly stats: Readonly<Record<string, number>>;
+  readonly remarks: readonly RemarkRecord[];
+  /** Absent for a step that did not run. */
+  readonly figures?: { readonly before: Figures; readonly after: Figures };
+}
+
+/** Everything that a compile decided and did. Paths are relative to the working directory; without `timings` it is the same for the same inputs. */
+export interface Report {
+  readonly schema: 1;
+  /** Version of onnxpress. */
+  readonly version: string;
+  /** The recipe file, and the hash of the recipe with everything filled in. */
+  readonly recipe: { readonly file: string; readonly sha256: string };
+  readonly target: string;
+  readonly inputs: Readonly<Record<string, FileRecord>>;
+  readonly outputs: Readonly<Record<string, FileRecord>>;
+  readonly steps: readonly StepReport[];
+  readonly model: { readonly before: Figures; readonly after: Figures };
+  readonly diagnostics: readonly unknown[];
+  /** Milliseconds by step id; left out of reproducible reports. */
+  readonly timings?: Readonly<Record<string, number>>;
+}
+
+/** The reports of all steps, those that did not run included, in the order of the recipe. */
+export function stepReports(results: readonly StepResult[], skipped: readonly SkippedStep[], figures: Statistics['figures']): StepReport[] {
+  const ran = results.map(({ step: { id, number, pass, options, selected }, count, stats, remarks, reverted }): StepReport => {
+    const measured = figures.get(id);
+    return {
+      id, number, pass: pass.name, version: pass.version, options,
+      ...(selected && { selected: [...selected] }),
+      ...(reverted && { reverted: reverted.message }),
+      changes: count, stats: Object.fromEntries(stats), remarks,
+      ...(measured && number > 0 && { figures: measured }),
+    };
+  });
+  const left = skipped.map(({ step: { id, number, pass, options }, reason }): StepReport => (
+    { id, number, pass: pass.name, version: pass.version, options, skipped: reason, changes: 0, stats: {}, remarks: [] }
+  ));
+  return [...ran, ...left].sort((a, b) => a.number - b.number);
+}

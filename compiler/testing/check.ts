@@ -1,0 +1,238 @@
+import { joinChunks } from '../../ir/bytes.ts';
+import { cloneModel } from '../../ir/clone.ts';
+import { Diagnostic } from '../../ir/diagnostic.ts';
+import { Editor } from '../../ir/edit.ts';
+import { hashModel } from '../../ir/hash.ts';
+import type { Model } from '../../ir/model.ts';
+import { normalizeModel } from '../../ir/normalize.ts';
+import { writeModel } from '../../ir/onnx/write.ts';
+import { parseModel } from '../../ir/text/index.ts';
+import { interfaceOf, verifyModel } from '../../ir/verify.ts';
+import { tokensFor, type Pass, type TargetFacts } from '../../passes/pass.ts';
+import type { Runtime } from '../../passes/runtime.ts';
+import type { Instrument } from '../instruments/instrument.ts';
+import { inferTypes, runPass, type StepResult } from '../manager.ts';
+import type { Case } from './case.ts';
+import type { Tolerance } from './compare.ts';
+import { bindOptions } from './declaration.ts';
+import { filled } from './feeds.ts';
+import { numericDifference } from './numbers.ts';
+import { modelText, refusalText, resultText } from './result.ts';
+
+/** What can fail. The first four concern the tests themselves, the others the pass. */
+export type Check =
+  /** A case cannot be read, is there twice, belongs to nothing, or its options are refused. */
+  | 'case'
+  /** The pass makes something else than the case says. */
+  | 'expectation'
+  /** Options that should be refused are not, or with another code. */
+  | 'options'
+  /** Name, version, summary and options of the pass are declared as they should be. */
+  | 'declaration'
+  /** The model is sound afterwards. */
+  | 'verify'
+  /** Names, order, element types and ranks of inputs and outputs are as before. */
+  | 'interface'
+  /** Outputs on seeded random inputs are as before, within the tolerance. */
+  | 'numbers'
+  /** Running again changes nothing, unless the pass declares `idempotent: false`. */
+  | 'idempotence'
+  /** Two runs give the same bytes, remarks and statistics. */
+  | 'determinism'
+  /** With nothing selected, nothing changes. */
+  | 'selection'
+  /** All changes went through the editor. */
+  | 'editor'
+  /** Tensors, which models share, are as they were. */
+  | 'tensors'
+  /** With `keeps`, values that are still there hold what they held. */
+  | 'keeps'
+  /** Exactly the declared files are written. */
+  | 'outputs'
+  /** A pass that refuses throws a Diagnostic, and before it changes anything. */
+  | 'refusal';
+
+/** One thing that a pass or its tests got wrong. */
+export interface Failure {
+  readonly check: Check;
+  /** Name of the case, where it is about one. */
+  readonly name?: string;
+  readonly message: string;
+  /** For texts that differ. */
+  readonly expected?: string;
+  readonly actual?: string;
+}
+
+/** What cases are checked in. */
+export interface CaseWorld {
+  readonly runtime: Runtime;
+  readonly target: TargetFacts;
+  /** For cases that do not state their own. */
+  readonly tolerance: Tolerance | 'none';
+}
+
+/** What is wrong with a case, and what its file should say if the pass is right. */
+export interface CaseResult {
+  readonly failures: readonly Failure[];
+  readonly actual?: string;
+}
+
+/** Runs a pass on one case and makes all checks of it. */
+export async function checkCase(pass: Pass, golden: Case, world: CaseWorld): Promise<CaseResult> {
+  try {
+    return await new CaseCheck(pass, golden, world).run();
+  } catch (error) {
+    if (!Diagnostic.is(error)) throw error;
+    return { failures: [{ check: 'case', name: golden.name, message: `${error.message} (${error.code})${error.range ? `, line ${error.range.line}` : ''}` }] };
+  }
+}
+
+class CaseCheck {
+  private readonly pass: Pass;
+  private readonly golden: Case;
+  private readonly world: CaseWorld;
+  private readonly options: Readonly<Record<string, unknown>>;
+  private readonly failures: Failure[] = [];
+
+  constructor(pass: Pass, golden: Case, world: CaseWorld) {
+    this.pass = pass;
+    this.golden = golden;
+    this.world = world;
+    const { options, mistakes } = bindOptions(pass, golden.settings.options ?? {});
+    if (options === undefined) throw mistakes[0] ?? new Error('neither options nor mistakes');
+    this.options = options;
+  }
+
+  async run(): Promise<CaseResult> {
+    const model = await this.model();
+    const before = cloneModel(model);
+    const [text, bytes, hash] = [modelText(model), bytesOf(model), hashModel(model, { exact: true })];
+    let result: StepResult;
+    try {
+      result = await this.step(model, [this.watch()]);
+    } catch (error) {
+      return this.refused(error);
+    }
+    const after = modelText(model);
+    const actual = resultText(text, after, result.remarks);
+    this.expect(actual);
+    if (result.count === 0 && hashModel(model, { exact: true }) !== hash) this.fail('editor', 'the model changed, but no change went through the editor');
+    if (bytesOf(before) !== bytes) this.fail('tensors', 'the pass wrote into a tensor of the model, which others share');
+    this.outputs(result);
+    if (this.sound(model, before)) {
+      await this.determinism(model, result);
+      await this.idempotence(model);
+      await this.selection(hash);
+      if (result.count > 0) await this.numbers(before, model);
+    }
+    return { failures: this.failures, actual };
+  }
+
+  /** The model as a compile gives it to a step: normalised, types inferred. */
+  private async model(): Promise<Model> {
+    const { golden: { name, input }, world: { runtime } } = this;
+    const model = parseModel(input, { name, fill: filled });
+    normalizeModel(model, new Editor(model));
+    const [mistake] = verifyModel(model);
+    if (mistake !== undefined) throw mistake;
+    await inferTypes(model, runtime);
+    return model;
+  }
+
+  private step(model: Model, instruments: readonly Instrument[] = [], select = this.golden.settings.select): Promise<StepResult> {
+    const { pass, options, world: { runtime, target } } = this;
+    return runPass(model, pass, options, { runtime, target, instruments, select: select && new Set(select) });
+  }
+
+  /** An instrument that sees what the pass leaves when it throws, before the manager takes it back. */
+  private watch(): Instrument {
+    return {
+      failed: (_step, model, { before, error }) => {
+        if (Diagnostic.is(error) && hashModel(model, { exact: true }) !== hashModel(before, { exact: true })) {
+          this.fail('refusal', `the pass had changed the model when it threw ${error.code}`);
+        }
+      },
+    };
+  }
+
+  private refused(error: unknown): CaseResult {
+    if (!Diagnostic.is(error)) throw error;
+    if (error.code === 'internal/step-failed') {
+      this.fail('refusal', `the pass threw no Diagnostic: ${error.message}`);
+      return { failures: this.failures };
+    }
+    const actual = refusalText(error);
+    this.expect(actual);
+    return { failures: this.failures, actual };
+  }
+
+  private expect(actual: string): void {
+    const { golden: { expected } } = this;
+    if (expected === undefined) this.fail('expectation', 'nothing is recorded yet; run the tests with UPDATE=1, and read what they wrote', { expected: '', actual });
+    else if (expected !== actual) this.fail('expectation', 'the pass made something else; if it is right, run the tests with UPDATE=1', { expected, actual });
+  }
+
+  private sound(model: Model, before: Model): boolean {
+    const mistakes = verifyModel(model, { nodeNames: true, interface: interfaceOf(before) });
+    for (const { code, message } of mistakes) this.fail(code === 'model/interface' ? 'interface' : 'verify', `${message} (${code})`);
+    return mistakes.length === 0;
+  }
+
+  private async determinism(model: Model, first: StepResult): Promise<void> {
+    const again = await this.model();
+    const second = await this.step(again);
+    if (bytesOf(again) !== bytesOf(model)) this.fail('determinism', 'a second run on the same model made another one');
+    else if (JSON.stringify(said(first)) !== JSON.stringify(said(second))) this.fail('determinism', 'a second run on the same model made other remarks or statistics');
+  }
+
+  private async idempotence(model: Model): Promise<void> {
+    if (this.pass.idempotent === false) return;
+    const copy = cloneModel(model);
+    const { count, remarks } = await this.step(copy);
+    if (count === 0) return;
+    this.fail('idempotence', `a second run on its own result made ${count} more changes; if that is meant, declare idempotent: false`, {
+      expected: modelText(model), actual: resultText('', modelText(copy), remarks),
+    });
+  }
+
+  private async selection(hash: string): Promise<void> {
+    const model = await this.model();
+    const { count } = await this.step(model, [], []);
+    if (count > 0 || hashModel(model, { exact: true }) !== hash) this.fail('selection', `with nothing selected, the pass made ${count} changes`);
+  }
+
+  private outputs({ outputs }: StepResult): void {
+    const declared = this.pass.outputs?.(this.options) ?? [];
+    const written = outputs.map(({ path }) => path);
+    if (declared.toSorted().join('\n') !== written.toSorted().join('\n')) {
+      this.fail('outputs', `the pass declares the files [${declared.join(', ')}], and writes [${written.join(', ')}]`);
+    }
+  }
+
+  private async numbers(before: Model, after: Model): Promise<void> {
+    const { world, golden: { settings } } = this;
+    const tolerance = settings.tolerance ?? world.tolerance;
+    const kept = tokensFor(this.pass.keeps, this.options);
+    if (tolerance !== 'none') {
+      const found = await numericDifference(before, after, { runtime: world.runtime, tolerance });
+      if (found !== undefined) this.fail('numbers', found);
+    }
+    if (kept.length > 0) {
+      const found = await numericDifference(before, after, { runtime: world.runtime, tolerance: tolerance === 'none' ? 'exact' : tolerance, inner: true });
+      if (found !== undefined) this.fail('keeps', `the pass keeps ${kept.join(', ')}, but ${found}`);
+    }
+  }
+
+  private fail(check: Check, message: string, texts: Pick<Failure, 'expected' | 'actual'> = {}): void {
+    this.failures.push({ check, name: this.golden.name, message, ...texts });
+  }
+}
+
+function said({ remarks, stats }: StepResult): unknown {
+  return [remarks, [...stats]];
+}
+
+/** The written file, one character a byte, for comparison. */
+function bytesOf(model: Model): string {
+  return Buffer.from(joinChunks(writeModel(model).model)).toString('latin1');
+}
