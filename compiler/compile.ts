@@ -1,4 +1,4 @@
-import { relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Diagnostic } from '../ir/diagnostic.ts';
 import { interfaceOf, type Interface } from '../ir/verify.ts';
 import type { OutputFile } from '../passes/pass.ts';
@@ -60,7 +60,7 @@ export async function compile(recipe: RecipeSource, options: CompileOptions = {}
   const host = quietHost(options.host);
   const prepared = await prepare(recipe, host, options.set, options.sources);
   host.signal.throwIfAborted();
-  const opened = openModelFile(resolve(prepared.folder, prepared.plan.model));
+  const opened = openModelFile(resolve(prepared.folder, prepared.plan.model), join(dirname(prepared.plan.recipeFile), prepared.plan.model));
   const runtime = createRuntime();
   try {
     return await run(prepared, opened, runtime, host, options);

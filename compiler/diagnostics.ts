@@ -1,3 +1,5 @@
+import { runningDiagnostics } from './diagnostics/running.ts';
+
 /** What `onnxpress explain CODE` prints. */
 export interface Explanation {
   /** One line: what the code means. */
@@ -188,6 +190,7 @@ Names are those of the model as it was read: \`onnxpress inspect MODEL\` lists t
     title: 'An end of `between` names nothing.',
     text: '`from` and `to` are exact names of nodes, tensors, or inputs and outputs of the graph, in the model as it was read. A node is included; of a tensor, the nodes that read it begin the region, and the node that makes it ends it.',
   },
+  ...runningDiagnostics,
 };
 
 /** The explanation of a code, or undefined for one that does not exist. */

@@ -31,9 +31,9 @@ export interface Diff {
 /** Compares two models. Nodes and constants are matched by name; passes name what they make after what it replaces. Constants are compared by their elements. */
 export function diff(before: string, after: string, { host: given }: { readonly host?: Partial<Host> } = {}): Diff {
   const { cwd } = quietHost(given);
-  const a = openModelFile(resolve(cwd, before));
+  const a = openModelFile(resolve(cwd, before), before);
   try {
-    const b = openModelFile(resolve(cwd, after));
+    const b = openModelFile(resolve(cwd, after), after);
     try {
       return diffModels(a.model, b.model);
     } finally {
@@ -57,7 +57,7 @@ export function diffModels(a: Model, b: Model): Diff {
     ...compare('input', new Map(a.graph.inputs.map((value) => [value.name, value])), new Map(b.graph.inputs.map((value) => [value.name, value])), typeText, typeChange),
     ...compare('output', outputs(a), outputs(b), typeText, typeChange),
     ...compare('node', nodes(a), nodes(b), operatorName, nodeChange),
-    ...compare('constant', constants(a), constants(b), typeText, (x, y) => typeChange(x, y) ?? (x.tensor?.hash() === y.tensor?.hash() ? undefined : 'other elements')),
+    ...constantDifferences(constants(a), constants(b)),
   ];
   // Equal hashes mean the same computation; labels may differ all the same, and are listed.
   return { same: differences.length === 0 || (operators.length === 0 && hashModel(a) === hashModel(b)), figures, operators, differences };
@@ -76,6 +76,18 @@ function* compare<T>(
     if (what !== undefined) yield { kind, change: 'changed', name, what };
   }
   for (const [name, thing] of b) if (!a.has(name)) yield { kind, change: 'added', name, what: describe(thing) };
+}
+
+/** Constants that only bear another name are not listed. */
+function* constantDifferences(a: ReadonlyMap<string, Value>, b: ReadonlyMap<string, Value>): Iterable<Difference> {
+  const hashes = (values: ReadonlyMap<string, Value>, others: ReadonlyMap<string, Value>): ReadonlySet<string> =>
+    new Set([...values].filter(([name]) => !others.has(name)).map(([, { tensor }]) => tensor!.hash()));
+  const [gone, come] = [hashes(a, b), hashes(b, a)];
+  for (const difference of compare('constant', a, b, typeText, (x, y) => (x.tensor!.hash() === y.tensor!.hash() ? undefined : typeChange(x, y) ?? 'other elements'))) {
+    const { change, name } = difference;
+    const renamed = change === 'removed' ? come.has(a.get(name)!.tensor!.hash()) : change === 'added' && gone.has(b.get(name)!.tensor!.hash());
+    if (!renamed) yield difference;
+  }
 }
 
 function* modelDifferences(a: Model, b: Model): Iterable<Difference> {
@@ -110,12 +122,18 @@ function typeChange(a: Value, b: Value): string | undefined {
 function nodeChange(a: Node, b: Node): string | undefined {
   if (operatorName(a) !== operatorName(b)) return `${operatorName(a)} → ${operatorName(b)}`;
   const attributes = [...new Set([...a.attributes.keys(), ...b.attributes.keys()])].filter((name) => attributeKey(a.attributes.get(name)) !== attributeKey(b.attributes.get(name)));
-  const inputs = Array.from({ length: Math.max(a.inputs.length, b.inputs.length) }, (_, index) => index).filter((index) => sourceOf(a.inputs[index]) !== sourceOf(b.inputs[index]));
+  const inputs = Array.from({ length: Math.max(a.inputs.length, b.inputs.length) }, (_, index) => index).filter((index) => !sameSource(a.inputs[index], b.inputs[index]));
   const parts = [
     ...attributes.map((name) => `attribute ${name}`),
     ...inputs.map((index) => `input ${index}: ${sourceOf(a.inputs[index])} → ${sourceOf(b.inputs[index])}`),
   ];
   return parts.length === 0 ? undefined : parts.join('; ');
+}
+
+/** Constants are the same if their elements are, everything else if its maker has the same name. */
+function sameSource(a: Value | undefined, b: Value | undefined): boolean {
+  if (a?.constant !== undefined && b?.constant !== undefined) return a.constant.hash() === b.constant.hash();
+  return sourceOf(a) === sourceOf(b);
 }
 
 /** Where a value comes from: the label of a constant or input, the node and output that make it. */

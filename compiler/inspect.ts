@@ -64,7 +64,7 @@ export interface InspectOptions {
 
 /** Opens a model as a compile sees it at its first step: normalised and typed. The result must be closed. */
 export async function openTyped(path: string, host: Host): Promise<OpenedModel & { readonly normalization: ReturnType<typeof normalized> }> {
-  const opened = openModelFile(resolve(host.cwd, path));
+  const opened = openModelFile(resolve(host.cwd, path), path);
   const runtime = createRuntime();
   try {
     const normalization = normalized(opened.model);

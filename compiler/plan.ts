@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Diagnostic } from '../ir/diagnostic.ts';
 import { openModelFile } from './files/model-file.ts';
 import { quietHost, type Host } from './host.ts';
@@ -47,7 +47,7 @@ export interface RecipePlan {
 export async function plan(recipe: RecipeSource, { host: given, set, sources }: PlanOptions = {}): Promise<RecipePlan> {
   const host = quietHost(given);
   const { plan: planned, folder, pluginFiles, diagnostics } = await prepare(recipe, host, set, sources);
-  const opened = openModelFile(resolve(folder, planned.model));
+  const opened = openModelFile(resolve(folder, planned.model), join(dirname(planned.recipeFile), planned.model));
   try {
     normalized(opened.model);
     const { steps, skipped } = bindPlan(planned, opened.model);

@@ -27,7 +27,7 @@ export function starter(model: string, { host: given, file }: { readonly host?: 
   const { cwd } = quietHost(given);
   const stem = basename(model).replace(/\.onnx$/i, '');
   const path = file ?? `${stem}.recipe.yaml`;
-  const opened = openModelFile(resolve(cwd, model));
+  const opened = openModelFile(resolve(cwd, model), model);
   try {
     normalized(opened.model);
     const { graph, irVersion } = opened.model;

@@ -26,8 +26,10 @@ export class Cloner {
   readonly values: Map<Value, Value | undefined>;
   readonly nodes: Map<Node, Node>;
   private readonly graphs = new Map<Graph, Graph>();
-  /** Copy → original, for the values copied here. */
-  private readonly made = new Map<Value, Value>();
+  /** The graphs that copies of values belong to: what else a value stands for belongs to others. */
+  private readonly targets = new Set<Graph>();
+  private readonly originals: Value[] = [];
+  private readonly copies: Value[] = [];
   private readonly options: CloneOptions;
 
   constructor(options: CloneOptions = {}) {
@@ -72,8 +74,9 @@ export class Cloner {
     });
     copies.forEach((copy, position) => {
       const node = list[position]!;
-      copy.inputs = node.inputs.map((value, index) => value && this.read(value, copy, index));
-      while (copy.inputs.length > 0 && copy.inputs.at(-1) === undefined) copy.inputs = copy.inputs.slice(0, -1);
+      const inputs = node.inputs.map((value, index) => value && this.read(value, copy, index));
+      while (inputs.length > 0 && inputs.at(-1) === undefined) inputs.pop();
+      copy.inputs = inputs;
       if (node.attributes.size > 0) copy.attributes = this.attributes(node, copy);
     });
   }
@@ -87,15 +90,16 @@ export class Cloner {
 
   /** A copy of a value that belongs to `graph`, at the same index unless another is given. The caller gives it its place. */
   value(value: Value, graph: Graph, producer?: Node, index: number = value.index): Value {
-    const { type, tensor, form } = value;
-    const copy = new Value(this.options.label?.(value) ?? value.name, graph, {
-      index, type, ...(producer && { producer }), ...(tensor && { tensor }), ...(form && { form }),
-    });
+    const { name, type, tensor, form } = value;
+    const { label } = this.options;
+    const copy = new Value(label === undefined ? name : label(value), graph, { index, type, producer, tensor, form });
     const self = copy as Mutable<Value>;
     self.extras = value.extras;
     self.quantization = value.quantization;
     this.values.set(value, copy);
-    this.made.set(copy, value);
+    this.targets.add(graph);
+    this.originals.push(value);
+    this.copies.push(copy);
     return copy;
   }
 
@@ -122,21 +126,21 @@ export class Cloner {
 
   /** Gives the copied values their uses, those by copies, in the original's order. */
   finish(): void {
-    for (const [copy, value] of this.made) {
-      const uses = copy.uses as Use[];
+    this.originals.forEach((value, at) => {
+      const uses = this.copies[at]!.uses as Use[];
       for (const { user, index } of value.uses) {
         const reader = user instanceof Node ? this.nodes.get(user) : this.graphs.get(user);
         if (reader !== undefined) uses.push({ user: reader, index });
       }
-    }
-    this.made.clear();
+    });
+    this.originals.length = this.copies.length = 0;
   }
 
   /** What stands for `value`. Readers of values that were not copied are registered here; the others by `finish`. */
   private read(value: Value, user: Node | Graph, index: number): Value | undefined {
     const known = this.values.get(value);
     if (known !== undefined) {
-      if (!this.made.has(known)) addUse(known, user, index);
+      if (!this.targets.has(known.graph)) addUse(known, user, index);
       return known;
     }
     if (this.values.has(value)) return undefined;

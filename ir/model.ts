@@ -59,7 +59,9 @@ export class Value {
   /** Quantization annotation: key such as SCALE_TENSOR → name of the tensor that holds it. */
   readonly quantization: ReadonlyMap<string, string> | undefined;
 
-  constructor(name: string, graph: Graph, fields: { producer?: Node; index?: number; type?: Type | undefined; tensor?: Tensor; form?: ConstantForm }) {
+  constructor(name: string, graph: Graph, fields: {
+    producer?: Node | undefined; index?: number; type?: Type | undefined; tensor?: Tensor | undefined; form?: ConstantForm | undefined;
+  }) {
     this.name = name;
     this.graph = graph;
     this.type = fields.type;
@@ -82,6 +84,13 @@ export class Value {
   }
 }
 
+/** What a node has before it is filled; shared, since these lists are replaced and never written to. */
+const nothing: readonly never[] = Object.freeze([]);
+const noAttributes: ReadonlyMap<string, Attribute> = new Map();
+
+/** What most nodes have of bodies; walks ask for it all the time. */
+const none: readonly Graph[] = [];
+
 /** One application of an operator. */
 export class Node {
   readonly name: string;
@@ -91,10 +100,10 @@ export class Node {
   readonly overload: string;
   readonly graph: Graph;
   /** Undefined where an optional input is left out. There is no undefined at the end. */
-  readonly inputs: readonly (Value | undefined)[] = [];
+  readonly inputs: readonly (Value | undefined)[] = nothing;
   /** Undefined where an optional output is left out. */
-  readonly outputs: readonly (Value | undefined)[] = [];
-  readonly attributes: ReadonlyMap<string, Attribute> = new Map();
+  readonly outputs: readonly (Value | undefined)[] = nothing;
+  readonly attributes: ReadonlyMap<string, Attribute> = noAttributes;
   readonly extras: Extras | undefined;
   /** Device configurations (IR 11) as decoded messages; kept, never interpreted. */
   readonly deviceConfigurations: readonly object[] | undefined;
@@ -162,7 +171,12 @@ export class Node {
 
   /** Graphs that the node's attributes hold (bodies of If, Loop, Scan). */
   get subgraphs(): readonly Graph[] {
-    return [...this.attributes.values()].flatMap(graphsOf);
+    let bodies: readonly Graph[] = none;
+    for (const attribute of this.attributes.values()) {
+      const found = graphsOf(attribute);
+      if (found.length > 0) bodies = bodies.length === 0 ? found : [...bodies, ...found];
+    }
+    return bodies;
   }
 
   /** How remarks and errors name this node. */

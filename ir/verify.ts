@@ -135,7 +135,7 @@ class Verifier {
     }
     for (const node of graph.nodes()) {
       if (this.options.nodeNames) this.nodeName(node);
-      node.inputs.forEach((value, index) => { if (value !== undefined) this.read(value, graph, node, `input ${index} of ${describeNode(node)}`); });
+      node.inputs.forEach((value, index) => { if (value !== undefined) this.read(value, graph, node, index); });
       if (node.inputs.length > 0 && node.inputs.at(-1) === undefined) {
         this.broken('model/inputs', `the inputs of ${describeNode(node)} end with one that is left out`, { node: node.reference });
       }
@@ -187,34 +187,36 @@ class Verifier {
     }
   }
 
-  private read(value: Value, graph: Graph, user: Node | Graph, where: string): void {
+  private read(value: Value, graph: Graph, user: Node | Graph, index: number): void {
     this.reads.set(value, (this.reads.get(value) ?? 0) + 1);
-    const details = { tensor: value.name, ...(user instanceof Node && { node: user.reference }) };
     let visible: Graph | undefined = graph;
     while (visible !== undefined && visible !== value.graph) visible = visible.parent;
     const { producer } = value;
     const standing = producer !== undefined ? this.nodes.has(producer) && producer.outputs[value.index] === value
       : this.graphs.has(value.graph) && (value.isInput || value.graph.constants.has(value));
+    if (standing && visible !== undefined && this.defined.has(value)) return;
+    const where = user instanceof Node ? `input ${index} of ${describeNode(user)}` : `output '${user.outputs[index]?.name ?? ''}' of graph '${graph.name}'`;
+    const details = { tensor: value.name, ...(user instanceof Node && { node: user.reference }) };
     if (!standing) {
       this.broken('model/removed', `${where} reads '${value.name}', which is no longer in the model`, details);
     } else if (visible === undefined) {
       this.broken('model/scope', `${where} reads '${value.name}' of graph '${value.graph.name}', which is not visible in graph '${graph.name}'`, details);
-    } else if (!this.defined.has(value) && !this.disordered.has(visible)) {
+    } else if (!this.disordered.has(visible)) {
       this.disordered.add(visible);
-      this.order(visible, value, where);
+      this.order(visible, value, where, details);
     }
   }
 
   /** Something in `graph` is read before it is made: because of a cycle, or of the order alone. */
-  private order(graph: Graph, value: Value, where: string): void {
+  private order(graph: Graph, value: Value, where: string, details: DiagnosticDetails): void {
     if (!this.attempt(() => stableOrder(graph))) return;
     this.report('model/order', `${where} reads '${value.name}' before ${value.producer === undefined ? 'it is there' : describeNode(value.producer)} has made it`, {
-      tensor: value.name, suggestion: 'Sort the nodes (sortModel): each must stand behind those whose outputs it reads.',
+      ...details, suggestion: 'Sort the nodes (sortModel): each must stand behind those whose outputs it reads.',
     });
   }
 
   private outputs(graph: Graph): void {
-    graph.outputs.forEach(({ name, value }) => { this.read(value, graph, graph, `output '${name}' of graph '${graph.name}'`); });
+    graph.outputs.forEach(({ value }, index) => { this.read(value, graph, graph, index); });
     if (graph !== this.model.graph) return; // the outputs of bodies and functions go by position
     const inputs = new Map(graph.inputs.map((input) => [input.name, input]));
     const names = new Set<string>();

@@ -21,8 +21,8 @@ const options = {
   additionalProperties: false,
   properties: {
     maxGrowth: {
-      type: 'integer', minimum: 0, default: 65536, unit: 'bytes',
-      description: 'How much larger than what it replaces an evaluated constant may be; larger results stay as the nodes that make them.',
+      type: 'integer', minimum: 0, unit: 'bytes',
+      description: 'How much larger than what it replaces an evaluated constant may be; larger results stay as the nodes that make them. Default: 64 KiB, or a hundredth of all constants of the model if that is more.',
     },
     batchNorm: {
       type: 'boolean', default: true,
@@ -50,7 +50,7 @@ export const fold: PassDeclaration<typeof options> = definePass({
   async run(model, context) {
     const { edit, runtime, signal } = context;
     const rewriter = new Rewriter(model, rulesFor(context.options), context);
-    const evaluator = new Evaluator(context, context.options.maxGrowth);
+    const evaluator = new Evaluator(context, context.options.maxGrowth ?? Math.max(2 ** 16, Math.floor(constantBytes(model) / 100)));
     let rounds = 0;
     for (let before = -1; edit.changes !== before; rounds++) {
       signal.throwIfAborted();
@@ -78,6 +78,12 @@ async function retype(model: Model, runtime: Runtime): Promise<void> {
   if (!hasOpenTypes(model)) return;
   const types = new Editor(model);
   for (const [value, type] of await runtime.infer(model)) if (!sameType(value.type, type)) types.setType(value, type);
+}
+
+function constantBytes(model: Model): number {
+  let sum = 0;
+  for (const { constant } of model.graph.constants) sum += constant?.byteLength ?? 0;
+  return sum;
 }
 
 /** True if inference could tell more: some result of a node lacks a type or has an axis that is neither a length nor a symbol of an input. */

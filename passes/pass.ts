@@ -48,14 +48,14 @@ export interface PassContext<O> {
   readonly runtime: Runtime;
   readonly target: TargetFacts;
   /** Adds to a named count of the step's statistics. */
-  stat(name: string, count?: number): void;
-  remark(remark: Remark): void;
+  readonly stat: (name: string, count?: number) => void;
+  readonly remark: (remark: Remark) => void;
   /** Says how far the step is; shown on a terminal only. */
-  progress(done: number, total: number, what?: string): void;
+  readonly progress: (done: number, total: number, what?: string) => void;
   /** Result of an analysis of the model as it is now; computed once for each version of the model. */
-  analysis<T>(analysis: Analysis<T>): T;
+  readonly analysis: <T>(analysis: Analysis<T>) => T;
   /** Registers an output file; nothing is written unless the whole compile succeeds. */
-  output(file: OutputFile): void;
+  readonly output: (file: OutputFile) => void;
   /** Aborted when the user interrupts; `throwIfAborted()` at safe points. */
   readonly signal: AbortSignal;
 }

@@ -6,7 +6,7 @@ import { print } from './errors.ts';
 import { collect, shared, type Session, type SharedOptions } from './session.ts';
 
 interface RecipeOptions extends SharedOptions {
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
 }
 
 interface CompileFlags extends RecipeOptions {
@@ -23,7 +23,7 @@ export function addCompile(root: Command, session: Session): void {
   const recipeCommand = (name: string, summary: string): Command => shared(root.command(name), session)
     .summary(summary)
     .argument('<recipe>', 'recipe file (YAML or JSON)')
-    .option('--set <name=value>', 'give a variable of the recipe another value (may be repeated)', collect, []);
+    .option('--set <name=value>', 'give a variable of the recipe another value (may be repeated)', collect);
 
   recipeCommand('compile', 'run a recipe')
     .description('Runs a recipe: reads its model, runs its steps, and writes all outputs or none.')
@@ -34,7 +34,7 @@ export function addCompile(root: Command, session: Session): void {
     .option('--reproducers <folder>', 'where reproducers of internal errors go (default: the folder for temporary files)')
     .action(async (recipe: string, { set, report, depfile, dump, reproducible, reproducers, quiet }: CompileFlags) => {
       const result = await compile(recipe, {
-        host, set, sources,
+        host, sources, ...(set && { set }),
         ...(report !== undefined && { report }), ...(depfile !== undefined && { depfile }), ...(dump !== undefined && { dump }),
         ...(reproducible && { reproducible }), ...(reproducers !== undefined && { reproducers }),
       });
@@ -48,7 +48,7 @@ export function addCompile(root: Command, session: Session): void {
     .option('--resolved', 'print the recipe with every default filled in, and where each value comes from')
     .option('--json', 'print it as JSON')
     .action(async (recipe: string, { set, resolved, json, quiet }: RecipeOptions & { readonly resolved?: boolean; readonly json?: boolean }) => {
-      const planned = await plan(recipe, { host, set, sources });
+      const planned = await plan(recipe, { host, sources, ...(set && { set }) });
       if (!quiet) print(planned.diagnostics, session);
       host.stdout.write(resolved ? planned.resolved : json ? `${JSON.stringify(planned.data, undefined, 2)}\n` : planText(planned));
     });
@@ -56,16 +56,16 @@ export function addCompile(root: Command, session: Session): void {
   recipeCommand('check', 'validate a recipe against its model')
     .description('Validates a recipe, its plugins and its selectors against its model. Prints all mistakes; writes nothing.')
     .action(async (recipe: string, { set, quiet }: RecipeOptions) => {
-      const diagnostics = await check(recipe, { host, set, sources });
+      const diagnostics = await check(recipe, { host, sources, ...(set && { set }) });
       if (!quiet) print(diagnostics, session);
     });
 }
 
 /** What a compile did, for people: one line for each step, and the model before and after. */
 function summary({ report, outputs }: CompileResult): string {
-  const steps = report.steps.map(({ id, skipped, reverted, changes, figures }) => [
+  const steps = report.steps.map(({ id, skipped, reverted, changes, figures, outputs: files }) => [
     id,
-    skipped !== undefined ? 'skipped' : reverted !== undefined ? 'taken back' : changes === 0 ? 'no change' : `${changes} changes`,
+    skipped !== undefined ? 'skipped' : reverted !== undefined ? 'taken back' : changes > 0 ? `${changes} changes` : files.length > 0 ? 'wrote' : 'no change',
     figures === undefined ? '' : formatChange(figures.before.nodes, figures.after.nodes),
     figures === undefined ? '' : formatChange(figures.before.bytes, figures.after.bytes, formatBytes),
     report.timings?.[id] === undefined ? '' : formatTime(report.timings[id]),

@@ -11,14 +11,14 @@ import { passList, passPage } from '../reference.ts';
 import { collect, shared, type Session, type SharedOptions } from './session.ts';
 
 interface PluginFlags extends SharedOptions {
-  readonly plugin: readonly string[];
+  readonly plugin?: readonly string[];
 }
 
 /** Adds the commands that print what is known: passes, schema, explain. */
 export function addReference(root: Command, session: Session): void {
   const { host } = session;
   const withPlugins = (command: Command): Command => command
-    .option('--plugin <name>', 'add the passes of a plugin, found from here (may be repeated); runs its code', collect, []);
+    .option('--plugin <name>', 'add the passes of a plugin, found from here (may be repeated); runs its code', collect);
 
   withPlugins(shared(root.command('passes'), session))
     .summary('list the passes, or explain one')
@@ -46,7 +46,7 @@ export function addReference(root: Command, session: Session): void {
     });
 }
 
-async function allPasses(plugins: readonly string[], { host }: Session): Promise<readonly Pass[]> {
+async function allPasses(plugins: readonly string[] = [], { host }: Session): Promise<readonly Pass[]> {
   const problems: Diagnostic[] = [];
   const { passes } = await loadPlugins(plugins.map((specifier) => ({ specifier })), host.cwd, builtInPasses, (problem) => problems.push(problem));
   if (problems.length > 0) throw new Diagnostics(problems);

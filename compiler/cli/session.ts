@@ -36,6 +36,6 @@ export function hasColor({ env, isTTY }: Host): boolean {
 }
 
 /** For options that may be repeated. */
-export function collect(value: string, previous: readonly string[]): readonly string[] {
+export function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
 }

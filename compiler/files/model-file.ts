@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readSync, realpathSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import type { ByteSource, Chunk } from '../../ir/bytes.ts';
 import { Diagnostic } from '../../ir/diagnostic.ts';
@@ -10,14 +10,14 @@ export interface OpenedModel {
   readonly model: Model;
   /** Absolute paths of all files that were opened, the model itself first. */
   readonly files: readonly string[];
-  close(): void;
+  readonly close: () => void;
 }
 
-/** Opens an ONNX file without reading its weights. Throws `model/unreadable`, `model/external-path`, and what `readModel` throws. */
-export function openModelFile(path: string): OpenedModel {
+/** Opens an ONNX file without reading its weights. `name` is how users know the path. Throws `model/unreadable`, `model/external-path`, and what `readModel` throws. */
+export function openModelFile(path: string, name: string = path): OpenedModel {
   const open = new Map<string, FileSource>();
   const source = (file: string): FileSource => {
-    const known = open.get(file) ?? new FileSource(file);
+    const known = open.get(file) ?? new FileSource(file, file === path ? name : join(dirname(name), relative(dirname(path), file)));
     open.set(file, known);
     return known;
   };
@@ -28,7 +28,7 @@ export function openModelFile(path: string): OpenedModel {
     return { model, files: [...open.keys()], close };
   } catch (error) {
     close();
-    throw Diagnostic.is(error) ? error.with({ file: path }) : error;
+    throw Diagnostic.is(error) ? error.with({ file: name }) : error;
   }
 }
 
@@ -47,33 +47,40 @@ function externalPath(model: string, location: string): string {
     throw refuse('does not exist');
   }
   if (relative(realpathSync(folder), real).split(sep)[0] === '..') throw refuse('leads out of the folder of the model');
-  return file;
+  // A second name of a file from elsewhere leads out of the folder as well, and no path shows it.
+  if (statSync(real).nlink > 1) throw refuse('is a hard link: the file has other names');
+  return real;
 }
+
+/** Files up to this size are read at once, larger ones range by range. */
+const smallFile = 2 ** 25;
 
 /** Bytes of an open file. */
 class FileSource implements ByteSource {
   readonly name: string;
   readonly size: number;
+  readonly memory?: Uint8Array;
   private readonly fd: number;
 
-  constructor(path: string) {
-    this.name = path;
+  constructor(path: string, name: string) {
+    this.name = name;
     try {
       this.fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
-      throw unreadable(path, (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(error));
+      throw unreadable(name, (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(error));
     }
     const stat = fstatSync(this.fd);
     this.size = stat.size;
     if (stat.isFile()) return;
     closeSync(this.fd);
-    throw unreadable(path, 'it is not a regular file');
+    throw unreadable(name, 'it is not a regular file');
   }
 
   read(offset: number, length: number): Uint8Array {
     if (offset < 0 || length < 0 || offset + length > this.size) {
       throw new Diagnostic('model/truncated', `${this.name} has ${this.size} bytes, but ${length} bytes at offset ${offset} were expected`, { file: this.name });
     }
+    if (this.memory !== undefined) return this.memory.subarray(offset, offset + length);
     const bytes = new Uint8Array(length);
     for (let at = 0; at < length;) {
       const read = readSync(this.fd, bytes, at, Math.min(length - at, 2 ** 30), offset + at);
@@ -118,7 +125,8 @@ export function writeFiles(files: readonly FileToWrite[]): void {
 }
 
 function writeChunks(path: string, chunks: readonly Chunk[]): void {
-  const fd = openSync(path, 'w');
+  rmSync(path, { force: true });
+  const fd = openSync(path, 'wx');
   try {
     for (const chunk of chunks) {
       for (let at = 0; at < chunk.length; at += 1 << 22) {

@@ -5,7 +5,7 @@ import { isRecipe, readChain } from './inherit.ts';
 import { planDocument, type Plan } from './plan.ts';
 import { Problems } from './problems.ts';
 import { objectTree, type Recipe } from './define.ts';
-import { child, plain, stringOf, type MapTree } from './tree.ts';
+import { child, stringOf, type MapTree } from './tree.ts';
 import { substituteAll, type Surroundings } from './variables.ts';
 
 /** What reading a recipe needs from outside. */
@@ -65,9 +65,4 @@ function finish(file: string, merged: MapTree | undefined, sources: ReadonlyMap<
 export function planRecipe(document: RecipeDocument, passes: Iterable<Pass>): PlanResult {
   const plan = document.problems.guard(() => planDocument(document, passes));
   return { plan: document.problems.failed ? undefined : plan, diagnostics: document.problems.sorted([...document.sources.keys()]), sources: document.sources };
-}
-
-/** The recipe as plain data, merged and with variables filled in; for tests and tools. */
-export function recipeData(document: RecipeDocument): unknown {
-  return document.tree && plain(document.tree);
 }

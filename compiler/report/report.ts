@@ -29,6 +29,8 @@ export interface StepReport {
   readonly changes: number;
   readonly stats: Readonly<Record<string, number>>;
   readonly remarks: readonly RemarkRecord[];
+  /** Files that it wrote, relative to the recipe. */
+  readonly outputs: readonly string[];
   /** Absent for a step that did not run. */
   readonly figures?: { readonly before: Figures; readonly after: Figures };
 }
@@ -52,18 +54,18 @@ export interface Report {
 
 /** The reports of all steps, those that did not run included, in the order of the recipe. */
 export function stepReports(results: readonly StepResult[], skipped: readonly SkippedStep[], figures: Statistics['figures']): StepReport[] {
-  const ran = results.map(({ step: { id, number, pass, options, selected }, count, stats, remarks, reverted }): StepReport => {
+  const ran = results.map(({ step: { id, number, pass, options, selected }, count, stats, remarks, outputs, reverted }): StepReport => {
     const measured = figures.get(id);
     return {
       id, number, pass: pass.name, version: pass.version, options,
       ...(selected && { selected: [...selected] }),
       ...(reverted && { reverted: reverted.message }),
-      changes: count, stats: Object.fromEntries(stats), remarks,
+      changes: count, stats: Object.fromEntries(stats), remarks, outputs: outputs.map(({ path }) => path),
       ...(measured && number > 0 && { figures: measured }),
     };
   });
   const left = skipped.map(({ step: { id, number, pass, options }, reason }): StepReport => (
-    { id, number, pass: pass.name, version: pass.version, options, skipped: reason, changes: 0, stats: {}, remarks: [] }
+    { id, number, pass: pass.name, version: pass.version, options, skipped: reason, changes: 0, stats: {}, remarks: [], outputs: [] }
   ));
   return [...ran, ...left].sort((a, b) => a.number - b.number);
 }

@@ -10,7 +10,7 @@ const maxRounds = 3;
 /** What inference needs from the runtime. */
 export interface InferContext {
   readonly describe: SkeletonContext['describe'];
-  readonly unknown: Set<string>;
+  readonly unknown: SkeletonContext['unknown'];
   readonly declined: SkeletonContext['declined'];
 }
 

@@ -34,7 +34,7 @@ export interface OrtRuntime extends Runtime {
 /** ONNX Runtime in a thread of its own, which starts when it is first needed and does not keep the process alive when it is idle. */
 export function createRuntime(options: RuntimeOptions = {}): OrtRuntime {
   const client = new Client(options);
-  const unknown = new Set<string>();
+  const unknown = new Map<string, string>();
   const infer = (model: Model, declined: Declined = () => undefined): Promise<Map<Value, Type>> => inferTypes(model, {
     unknown, declined, describe: (bytes) => client.ask({ kind: 'describe', model: bytes }),
   });

@@ -26,8 +26,8 @@ export interface SkeletonContext {
   /** True if a caller cannot override the default of an input: IR versions below 4. */
   readonly fixedDefaults: boolean;
   readonly swap: ProbeOptions['swap'];
-  /** Operators, `domain:op:version`, that ONNX Runtime is known not to have. */
-  readonly unknown: Set<string>;
+  /** Operators, `domain:op:version`, that ONNX Runtime is known not to have, and how it says so. */
+  readonly unknown: Map<string, string>;
   readonly declined: (node: Node, reason: string) => void;
 }
 
@@ -59,6 +59,7 @@ export class Skeleton {
   /** Infers; the result holds what could be typed. */
   async infer(): Promise<Map<Value, Type>> {
     predictExotic(this.graph, this.context.typeOf, this.exotic);
+    if (this.context.unknown.size > 0) for (const node of this.graph.nodes()) this.recall(node);
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const plan = this.plan();
       if (plan.nodes.length === 0) return new Map();
@@ -112,7 +113,7 @@ export class Skeleton {
 
     for (const node of graph.nodes()) {
       if (nodes.length >= count) break;
-      if (this.refuses(node) || !everyRead(node, provide)) continue;
+      if (this.cut.has(node) || !everyRead(node, provide)) continue;
       protos.push(probe.node(node));
       nodes.push(node);
       for (const value of node.outputs) {
@@ -129,9 +130,16 @@ export class Skeleton {
     return { probe, nodes, parts: { inputs, initializers, nodes: [...protos, ...helpers], outputs, claims } };
   }
 
-  private refuses(node: Node): boolean {
-    const { unknown } = this.context;
-    return this.cut.has(node) || (unknown.size > 0 && unknown.has(operatorKey(node)));
+  /** Cuts a node of which ONNX Runtime has said before that it does not know its operator, or one inside its bodies. */
+  private recall(node: Node): void {
+    const unknown = (each: Node): string | undefined => {
+      const reason = this.context.unknown.get(operatorKey(each));
+      if (reason !== undefined) return reason;
+      for (const body of each.subgraphs) for (const inner of body.nodes()) if (unknown(inner) !== undefined) return unknown(inner);
+      return undefined;
+    };
+    const reason = unknown(node);
+    if (reason !== undefined) this.decline(node, reason, false);
   }
 
   /** Takes out what ONNX Runtime does not want. */
@@ -170,7 +178,7 @@ export class Skeleton {
   }
 
   private decline(node: Node, reason: string, unknown: boolean): void {
-    if (unknown && node.subgraphs.length === 0) this.context.unknown.add(operatorKey(node));
+    if (unknown && node.subgraphs.length === 0) this.context.unknown.set(operatorKey(node), reason);
     if (this.cut.has(node)) return;
     this.cut.add(node);
     this.context.declined(node, reason);

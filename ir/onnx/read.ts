@@ -1,14 +1,15 @@
-import type { ByteSource } from '../bytes.ts';
+import type { ByteRange, ByteSource } from '../bytes.ts';
 import { constantTensor, densified } from '../constant.ts';
 import { Diagnostic } from '../diagnostic.ts';
 import {
   addUse, Graph, link, LocalFunction, Model, Node, Value, type ConstantNode, type Extras, type GraphOwner, type Mutable, type Output,
 } from '../model.ts';
+import type { Tensor } from '../tensor.ts';
 import { tensorType, type Type } from '../type.ts';
 import type { Attribute } from '../attribute.ts';
 import { readAttribute } from './attribute-proto.ts';
 import { decode, type DecodeLimits } from './decode.ts';
-import type { FunctionProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, ValueInfoProto } from './fields.ts';
+import type { FunctionProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, ValueInfoProto } from './fields.ts';
 import { readEntries, readSparse, readTensor, type ExternalOpener } from './tensor-proto.ts';
 import { readType } from './type-proto.ts';
 
@@ -47,6 +48,9 @@ class Scope {
   }
 
   define(value: Value, graph: Graph): void {
+    if (value.name === '') {
+      throw new Diagnostic('model/name', `graph '${graph.name}' has an input or initializer without a name`, { suggestion: 'Give each value a name; export the model again.' });
+    }
     if (this.values.has(value.name)) {
       throw new Diagnostic('model/duplicate-name', `graph '${graph.name}' defines the value '${value.name}' twice`, {
         tensor: value.name, ...(value.producer !== undefined && { node: value.producer.reference }), suggestion: 'Each value needs a name of its own; export the model again.',
@@ -66,6 +70,8 @@ class Scope {
 
 class Reader {
   private readonly open: ExternalOpener | undefined;
+  /** What initializers take of external files, by location. */
+  private readonly taken = new Map<string, { readonly name: string; readonly start: number; readonly end: number }[]>();
 
   constructor(open: ExternalOpener | undefined) {
     this.open = open;
@@ -87,10 +93,11 @@ class Reader {
     const functions = new Map<string, LocalFunction>();
     for (const local of proto.functions ?? []) {
       const read = this.function(local);
-      if (functions.has(read.key)) throw new Diagnostic('model/duplicate-function', `the function ${read.key} is defined twice`);
+      if (functions.has(read.key)) throw new Diagnostic('model/duplicate-function', `the function ${read.key} is defined twice`, { suggestion: 'Give each function a name or an overload of its own.' });
       functions.set(read.key, read);
     }
     model.functions = functions;
+    this.refuseOverlaps();
     return model;
   }
 
@@ -146,7 +153,7 @@ class Reader {
     const constants = graph.constants as Set<Value>;
     for (const item of proto.initializer ?? []) {
       const name = item.name ?? '';
-      const tensor = readTensor(item, name, this.open);
+      const tensor = this.initializer(item, name);
       const input = scope.own(name);
       if (input?.isInput && input.tensor === undefined) {
         (input as Mutable<Value>).tensor = tensor;
@@ -163,6 +170,31 @@ class Reader {
       const value = new Value(name, graph, { tensor, form: { kind: 'sparse-initializer', sparse }, type: tensorType(tensor.dtype, tensor.shape) });
       scope.define(value, graph);
       constants.add(value);
+    }
+  }
+
+  private initializer(proto: TensorProto, name: string): Tensor {
+    const tensor = readTensor(proto, name, this.open);
+    const { external } = tensor.storage;
+    if (external === undefined || tensor.byteLength === 0) return tensor;
+    const { offset, length } = tensor.chunk() as ByteRange;
+    const taken = this.taken.get(external.location) ?? [];
+    this.taken.set(external.location, taken);
+    taken.push({ name, start: offset, end: offset + length });
+    return tensor;
+  }
+
+  /** Tensors may share their bytes, but not overlap: that is a damaged file, or one made to look larger than it is. */
+  private refuseOverlaps(): void {
+    for (const [location, taken] of this.taken) {
+      taken.sort((a, b) => a.start - b.start || a.end - b.end);
+      taken.forEach((after, index) => {
+        const before = taken[index - 1];
+        if (before === undefined || before.end <= after.start || (before.start === after.start && before.end === after.end)) return;
+        throw new Diagnostic('model/external-data', `'${before.name}' and '${after.name}' overlap in '${location}': bytes ${before.start} to ${before.end} and ${after.start} to ${after.end}`, {
+          tensor: after.name, suggestion: 'The file is damaged or was written wrongly; export the model again.',
+        });
+      });
     }
   }
 
@@ -218,7 +250,7 @@ class Reader {
     const attributes = new Map<string, Attribute>();
     for (const item of proto.attribute ?? []) {
       const name = item.name ?? '';
-      if (attributes.has(name)) throw new Diagnostic('model/attribute', `node '${node.name}' (${node.op}) has the attribute '${name}' twice`, { node: node.reference });
+      if (attributes.has(name)) throw new Diagnostic('model/attribute', `node '${node.name}' (${node.op}) has the attribute '${name}' twice`, { node: node.reference, suggestion: 'The file was written wrongly; export the model again.' });
       attributes.set(name, this.attribute(item, `attribute '${name}' of node '${node.name}' (${node.op})`, { owner: node, scope }));
     }
     self.attributes = attributes;
@@ -237,7 +269,7 @@ class Reader {
 
   private types(proto: GraphProto, scope: Scope): void {
     for (const info of proto.value_info ?? []) {
-      const value = scope.own(info.name ?? '') as Mutable<Value> | undefined;
+      const value: Mutable<Value> | undefined = scope.own(info.name ?? '');
       if (value === undefined || value.isInput) continue;
       const type: Type | undefined = readType(info.type, `value '${info.name ?? ''}'`);
       if (value.tensor === undefined && type !== undefined) value.type = type;
@@ -259,7 +291,17 @@ function extrasOf(proto: { doc_string?: string; metadata_props?: StringStringEnt
 }
 
 function opsets(proto: ModelProto | FunctionProto): Map<string, number> {
-  return new Map((proto.opset_import ?? []).map(({ domain, version }) => [domainOf(domain), Number(version ?? 0)]));
+  const opsets = new Map<string, number>();
+  for (const { domain, version: number } of proto.opset_import ?? []) {
+    const name = domainOf(domain);
+    const version = Number(number ?? 0);
+    const other = opsets.get(name) ?? version;
+    if (other !== version) {
+      throw new Diagnostic('model/opset', `operator set '${name || 'ai.onnx'}' is imported in the versions ${other} and ${version}`, { suggestion: 'Keep one of the imports.' });
+    }
+    opsets.set(name, version);
+  }
+  return opsets;
 }
 
 function domainOf(domain: string | undefined): string {

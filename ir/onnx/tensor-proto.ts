@@ -1,11 +1,11 @@
-import type { Chunk } from '../bytes.ts';
+import type { ByteSource, Chunk } from '../bytes.ts';
 import { Diagnostic } from '../diagnostic.ts';
 import { byteLengthOf, dtypeBits, dtypeNumber, dtypeOf, type DType } from '../dtype.ts';
 import { sizeOf, Tensor, type SparseTensor, type TensorStorage } from '../tensor.ts';
 import type { SparseTensorProto, StringStringEntryProto, TensorProto, TypedArray } from './fields.ts';
 
 /** Opens the file that external data name; its containment in the model's folder is the opener's job. */
-export type ExternalOpener = (location: string) => import('../bytes.ts').ByteSource;
+export type ExternalOpener = (location: string) => ByteSource;
 
 /** Where the elements of tensors of each type lie when they are not raw (onnx.proto, TensorProto). */
 function typedField(dtype: DType): 'float_data' | 'double_data' | 'int32_data' | 'int64_data' | 'uint64_data' {
@@ -33,7 +33,9 @@ function readElements(proto: TensorProto, where: string, open: ExternalOpener | 
   }
   const shape = readDims(proto.dims ?? [], where);
   if (proto.segment !== undefined) {
-    throw new Diagnostic('model/segment', `${where} is one segment of a larger tensor, a form that no runtime reads`, { tensor: where });
+    throw new Diagnostic('model/segment', `${where} is one segment of a larger tensor, a form that no runtime reads`, {
+      tensor: where, suggestion: 'Write the model again with whole tensors.',
+    });
   }
   const storage: TensorStorage = {
     ...(proto.name !== undefined && { name: proto.name }),
@@ -47,9 +49,9 @@ function readElements(proto: TensorProto, where: string, open: ExternalOpener | 
     const raw = proto.raw_data;
     return raw instanceof Uint8Array ? Tensor.fromBytes(dtype, shape, raw, storage) : Tensor.fromRange(dtype, shape, raw, storage);
   }
+  // A packed field without elements is absent, too.
   const typed = proto[typedField(dtype)];
-  if (typed === undefined) return Tensor.fromBytes(dtype, shape, new Uint8Array(0), storage);
-  return Tensor.fromBytes(dtype, shape, narrow(typed, dtype), { ...storage, typed: true });
+  return Tensor.fromBytes(dtype, shape, typed === undefined ? new Uint8Array(0) : narrow(typed, dtype), { ...storage, typed: true });
 }
 
 /** Tensor → TensorProto with this name. With `external`, the elements lie in a side file and the entries say where. */
@@ -77,7 +79,9 @@ export function writeTensor(tensor: Tensor, name: string | undefined, external?:
 /** SparseTensorProto → SparseTensor. */
 export function readSparse(proto: SparseTensorProto, where: string, open: ExternalOpener | undefined): SparseTensor {
   if (proto.values === undefined || proto.indices === undefined) {
-    throw new Diagnostic('model/sparse', `sparse tensor ${where} lacks its values or indices`, { tensor: where });
+    throw new Diagnostic('model/sparse', `sparse tensor ${where} lacks its values or indices`, {
+      tensor: where, suggestion: 'The file is damaged or was written wrongly; export the model again.',
+    });
   }
   return {
     values: readTensor(proto.values, where, open), indices: readTensor(proto.indices, `${where} (indices)`, open), shape: readDims(proto.dims ?? [], where),

@@ -73,8 +73,11 @@ class Naming {
     return this.names.has(value);
   }
 
-  reserve(name: string): void {
-    this.taken.add(name);
+  /** The name of an input or slot: as it is, unless a graph around this one uses it. */
+  claim(name: string): string {
+    const free = this.outer?.isTaken(name) ? this.fresh(name) : name;
+    this.taken.add(free);
+    return free;
   }
 
   give(value: Value, name: string): void {
@@ -106,7 +109,7 @@ class Writer {
   model(model: Model): ModelProto {
     const { opaque } = model;
     return {
-      ir_version: model.irVersion,
+      ...(model.irVersion !== 0 && { ir_version: model.irVersion }),
       ...(model.producerName !== undefined && { producer_name: model.producerName }),
       ...(model.producerVersion !== undefined && { producer_version: model.producerVersion }),
       ...(model.domain !== undefined && { domain: model.domain }),
@@ -142,7 +145,7 @@ class Writer {
 
   private graph(graph: Graph, outer: Naming | undefined): GraphProto {
     const naming = new Naming(outer);
-    const identities = nameGraph(graph, naming);
+    const { slots, identities } = nameGraph(graph, naming);
     const nodes = this.nodes(graph, naming);
     for (const [value, name] of identities) nodes.push({ input: [naming.nameOf(value)], output: [name], op_type: 'Identity' });
     const initializers = graph.inputs.flatMap((input): TensorProto[] => (input.tensor === undefined ? [] : [this.tensor(input, naming.nameOf(input))]));
@@ -151,16 +154,16 @@ class Writer {
       if (value.form?.kind === 'sparse-initializer') sparse.push(writeSparse(value.form.sparse, naming.nameOf(value)));
       else if (value.form?.kind !== 'node') initializers.push(this.tensor(value, naming.nameOf(value)));
     }
-    const info = writeInfo(graph, naming);
+    const info = writeInfo(graph, naming, new Set(slots));
     const annotations = [...graph.values()].flatMap((value) => (value.quantization === undefined ? [] : [{
       tensor_name: naming.nameOf(value), quant_parameter_tensor_names: writeEntries(value.quantization),
     }]));
     return {
       ...(nodes.length > 0 && { node: nodes }),
-      name: graph.name,
+      ...(graph.name !== '' && { name: graph.name }),
       ...(initializers.length > 0 && { initializer: initializers }),
-      ...(graph.inputs.length > 0 && { input: graph.inputs.map((value) => valueInfo(value.name, value.type, value.extras)) }),
-      ...(graph.outputs.length > 0 && { output: graph.outputs.map(({ name, type, value, extras }) => valueInfo(name, type ?? value.type, extras)) }),
+      ...(graph.inputs.length > 0 && { input: graph.inputs.map((value) => valueInfo(naming.nameOf(value), value.type, value.extras)) }),
+      ...(graph.outputs.length > 0 && { output: graph.outputs.map(({ type, value, extras }, index) => valueInfo(slots[index]!, type ?? value.type, extras)) }),
       ...(info.length > 0 && { value_info: info }),
       ...(annotations.length > 0 && { quantization_annotation: annotations }),
       ...(sparse.length > 0 && { sparse_initializer: sparse }),
@@ -213,20 +216,26 @@ class Writer {
   }
 }
 
-/** Names the values of a graph; returns the slots that need an Identity. */
-function nameGraph(graph: Graph, naming: Naming): [value: Value, name: string][] {
+/**
+ * Names the values of a graph. Inputs and slots keep their names, which callers use; in a body, where their order counts, they make way for what
+ * the body can see, so that nothing is hidden from it. Returns the names of the slots, and those among them that need an Identity.
+ */
+function nameGraph(graph: Graph, naming: Naming): { slots: string[]; identities: [value: Value, name: string][] } {
   const identities: [Value, string][] = [];
+  const claimed = new Map<string, string>();
   for (const input of graph.inputs) {
-    naming.reserve(input.name);
-    naming.give(input, input.name);
+    claimed.set(input.name, naming.claim(input.name));
+    naming.give(input, claimed.get(input.name)!);
   }
-  for (const { name } of graph.outputs) naming.reserve(name);
-  for (const { name, value } of graph.outputs) {
+  for (const { name } of graph.outputs) if (!claimed.has(name)) claimed.set(name, naming.claim(name));
+  const slots = graph.outputs.map((output) => claimed.get(output.name)!);
+  graph.outputs.forEach(({ value }, index) => {
+    const name = slots[index]!;
     if (value.graph === graph && (!naming.has(value) || naming.nameOf(value) === name)) naming.give(value, name);
     else identities.push([value, name]);
-  }
+  });
   for (const value of graph.values()) if (!naming.has(value)) naming.give(value, naming.fresh(value.name));
-  return identities;
+  return { slots, identities };
 }
 
 /** Values that a node or its bodies read. */
@@ -248,8 +257,7 @@ function writeConstant(node: ConstantNode, output: string): NodeProto {
 }
 
 /** Entries of value_info: types of what nodes make, unless a slot states them, and whatever carries extras. */
-function writeInfo(graph: Graph, naming: Naming): ValueInfoProto[] {
-  const slots = new Set(graph.outputs.map(({ name }) => name));
+function writeInfo(graph: Graph, naming: Naming, slots: ReadonlySet<string>): ValueInfoProto[] {
   const info: ValueInfoProto[] = [];
   for (const value of graph.values()) {
     if (value.isInput) continue;

@@ -72,9 +72,14 @@ export async function makeBatchDynamic(model: Model, edit: Editor, symbol: strin
     const literal = literalInputs(node, dependent);
     if (literal.length > 0) waiting.set(node, literal);
   }
+  const single = await shapesAt(model, batch, batch.size, new Map(), runtime);
   let rewritten = 0;
+  for (const node of graph.nodes()) {
+    if (!dependent.has(node.inputs[0]!) || !flattenBehind(node, single, batch, edit)) continue;
+    note(node, 'the first axis is no longer flattened with the others');
+    rewritten++;
+  }
   if (waiting.size > 0) {
-    const single = await shapesAt(model, batch, batch.size, new Map(), runtime);
     for (let before = waiting.size + 1; waiting.size < before && waiting.size > 0;) {
       before = waiting.size;
       const several = await shapesAt(model, batch, batch.size * probe, waiting, runtime);
@@ -112,6 +117,13 @@ function reachedFrom(values: Iterable<Value>): Set<Value> {
 
 function ownerNode(graph: Graph): Node | undefined {
   return graph.owner instanceof Node ? graph.owner : undefined;
+}
+
+/** Flatten with axis 0 puts a batch of 1 among the features; with axis 1 it does the same and keeps the batch. */
+function flattenBehind(node: Node, single: ReadonlyMap<Value, readonly Dim[] | undefined>, { size }: Batch, edit: Editor): boolean {
+  if (!node.is('Flatten') || node.int('axis', 1) !== 0 || size !== 1 || single.get(node.inputs[0]!)?.[0] !== 1) return false;
+  edit.setAttribute(node, 'axis', 1);
+  return true;
 }
 
 /** Indices of inputs in which a literal batch may hide: shapes given to a node that handles batched data, and unbatched data that must agree with it. */

@@ -13,6 +13,9 @@ const batchSizes = [1, 2, 5] as const;
 /** Lengths tried for other symbolic axes, until the model runs: a multiple of usual strides, and smaller ones. */
 const lengths = [64, 16, 1, 224, 512, 3] as const;
 
+/** Integers are below one of these, the first with which the model runs: bytes, small classes, flags. */
+const ranges = [256, 10, 2] as const;
+
 /**
  * Largest difference from the single run, as a share of the largest output: kernels may order sums differently for other batch sizes. Half
  * precision has three decimals.
@@ -157,8 +160,10 @@ async function singleRuns(
   const required = graph.inputs.filter(({ tensor }) => tensor === undefined);
   const free = required.some((input) => shapeOf(input.type)?.some((dim, axis) => typeof dim !== 'number' && axis !== batch.axes.get(input)));
   let failure: unknown;
-  for (const length of free ? lengths : [1]) {
-    const samples = Array.from({ length: count }, (_, index) => new Map(required.map((input, place) => [input.name, sample(input, batch, length, 1 + index + place * count)])));
+  const counted = required.some((input) => isInteger(dtypeOfType(input.type) ?? 'float'));
+  const attempts = (free ? lengths : [1]).flatMap((length) => (counted ? ranges : [2]).map((range) => ({ length, range })));
+  for (const attempt of attempts) {
+    const samples = Array.from({ length: count }, (_, index) => new Map(required.map((input, place) => [input.name, sample(input, batch, attempt, 1 + index + place * count)])));
     try {
       const results: Map<string, Tensor>[] = [];
       for (const one of samples) results.push(await session.run(batchFeeds(batch, [one], batch.size), signal));
@@ -176,15 +181,16 @@ async function singleRuns(
   });
 }
 
-/** One sample of an input (batch 1 where it has a batch), from a fixed seed: floats between −1 and 1, integers and booleans 0 or 1. */
-function sample(input: Value, { axes }: Batch, length: number, seed: number): Tensor {
+/** One sample of an input (batch 1 where it has a batch), from a fixed seed: floats between −1 and 1, integers from 0 to below `range`. */
+function sample(input: Value, { axes }: Batch, { length, range }: { readonly length: number; readonly range: number }, seed: number): Tensor {
   const dtype = dtypeOfType(input.type) ?? 'float';
   const dims: readonly Dim[] = shapeOf(input.type)!;
   const shape = dims.map((dim, axis) => (axis === axes.get(input) ? 1 : typeof dim === 'number' ? dim : length));
   const random = generator(seed);
   const size = sizeOf(shape);
   if (isFloat(dtype)) return Tensor.of(dtype, Float64Array.from({ length: size }, () => 2 * random() - 1), shape);
-  if (isInteger(dtype) || dtype === 'bool') return Tensor.of(dtype, Array.from({ length: size }, () => Math.floor(2 * random())), shape);
+  const top = dtype === 'bool' ? 2 : Math.min(range, dtype === 'int8' ? 128 : 256);
+  if (isInteger(dtype) || dtype === 'bool') return Tensor.of(dtype, Array.from({ length: size }, () => Math.floor(top * random())), shape);
   throw new Diagnostic('export/batch-unproved', `the batch cannot be made dynamic: no random samples can be made for input '${input.name}' (${dtype})`, { suggestion: 'Leave `dynamicBatch` out.' });
 }
 

@@ -86,13 +86,15 @@ describe('ir/edit', () => {
     edit.setType(value('x'), value('x').type);
     edit.rename(node('add'), 'add');
     edit.setOutput(graph, 0, node('add').output);
+    edit.setOutput(graph, 0, node('add').output, 'y');
     edit.setOutput(graph, 9, undefined);
     edit.setTensor(value('w'), value('w').tensor!);
     edit.move(node('relu'), { before: node('add') });
     expect(edit.replaceUses(value('w'), value('w'))).to.equal(0);
     expect([edit.changes, model.version]).to.deep.equal([changes, version]);
     edit.setInput(node('add'), 1, value('x'));
-    expect([edit.changes, model.version]).to.deep.equal([changes + 1, version + 1]);
+    edit.setOutput(graph, 0, node('add').output, 'sum');
+    expect([edit.changes, model.version, graph.outputs[0]!.name]).to.deep.equal([changes + 2, version + 2, 'sum']);
   });
 
   it('replaces a value for all its readers: inputs, captures and output slots, whose names stay', () => {

@@ -65,7 +65,7 @@ describe('the generated JSON Schema', () => {
 
   it('is in specs/recipe.schema.json for the built-in passes (UPDATE=1 writes it)', () => {
     const file = join(root, 'specs/recipe.schema.json');
-    const text = `${JSON.stringify(recipeJsonSchema(builtInPasses), undefined, 1)}\n`;
+    const text = `${JSON.stringify(recipeJsonSchema(builtInPasses), undefined, 2)}\n`;
     if (process.env['UPDATE'] === '1') writeFileSync(file, text);
     expect(readFileSync(file, 'utf8')).to.equal(text);
   });

@@ -87,7 +87,7 @@ describe('compiler/runtime/evaluate', () => {
 
     it('declines sequences, and float4, which has no kernel', async () => {
       expect(await single('SequenceConstruct', [Tensor.of('float', [1])])).to.match(/not a tensor/);
-      expect(await single('Cast', [Tensor.of('float', [1])], { to: 23 }, {}, 23)).to.match(/float4e2m1/);
+      expect(await single('Cast', [Tensor.of('float', [1])], { to: 23 }, {}, 23)).to.match(/Could not find an implementation for Cast/);
     });
   });
 

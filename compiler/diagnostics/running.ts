@@ -1,0 +1,106 @@
+import type { Explanation } from '../diagnostics.ts';
+
+/** Codes of what happens around the steps: command line, plugins, budgets, outputs, defects; and those of the export pass. */
+export const runningDiagnostics: Readonly<Record<string, Explanation>> = {
+  'usage/unknown-code': {
+    title: '`explain` was given a code that does not exist.',
+    text: 'Codes look like `area/what` and stand in brackets behind `error` or `warning`. specs/diagnostics.md lists all of them. For a node, name the report of a compile: `onnxpress explain NODE --report FILE`.',
+  },
+  'usage/unknown-node': {
+    title: 'The report says nothing about a node of this name.',
+    text: 'A report tells which nodes each `where` selected, and what passes remarked. A node that no step touched, selected or passed over with a reason does not occur in it. Names are those that the node has, or had in the model as it was read.',
+  },
+  'usage/unknown-pass': {
+    title: 'There is no pass of this name.',
+    text: '`onnxpress passes` lists the built-in ones; `--plugin NAME` adds those of a plugin that is installed here.',
+  },
+  'usage/unreadable-report': {
+    title: 'The report cannot be read.',
+    text: 'It does not exist, is no JSON, or was written by a version of onnxpress with another form of reports. Write one with `onnxpress compile RECIPE --report FILE`.',
+  },
+  'usage/file-exists': {
+    title: '`init` would overwrite a file.',
+    text: 'A recipe that you may have edited is never replaced. Give another name with `--output`, or print the starter recipe with `--output -`.',
+  },
+  'usage/bad-number': {
+    title: 'An option of the command line takes a whole number.',
+    text: 'Counts are written in digits, without sign, unit or separator.',
+  },
+  'plugin/not-found': {
+    title: 'A plugin that the recipe lists is not there.',
+    text: `Packages are looked for from the folder of the recipe upwards, in \`node_modules\`, as Node does it; paths (\`./passes.js\`) are relative to the recipe. Nothing is ever installed by itself.
+
+Install the package beside the recipe: \`npm i -D NAME\`.`,
+  },
+  'plugin/failed': {
+    title: 'A plugin threw an error while it was loaded.',
+    text: 'The message is its own. Often a package that it needs is not installed, or it is written in TypeScript and was not built. Importing it with `node -e "import(\'NAME\')"` shows the whole error.',
+  },
+  'plugin/no-default-export': {
+    title: 'A module is not a plugin.',
+    text: 'The main module of a plugin has a default export that `definePlugin({ name, api: 1, passes: [ … ] })` made. See specs/plugin-api.md and plugins/template.',
+  },
+  'plugin/api-mismatch': {
+    title: 'A plugin was written for another version of the interface between plugins and onnxpress.',
+    text: 'The number is raised only when plugins that worked would no longer work. The message says which side is older: update that one.',
+  },
+  'plugin/bad-name': {
+    title: 'A pass of a plugin has no proper name, version or `run`.',
+    text: 'Passes of plugins are named `vendor/what-it-does`, so that they can never collide with built-in ones. `version` is a number, raised whenever the same options on the same model may give another result.',
+  },
+  'plugin/duplicate-pass': {
+    title: 'Two plugins bring a pass of the same name.',
+    text: 'A recipe would not say which one it means. List only one of them under `plugins`, or ask their authors for other names.',
+  },
+  'plugin/bad-schema': {
+    title: 'The options of a plugin\'s pass are not declared in the form that onnxpress reads.',
+    text: `Options are a closed subset of JSON Schema: object, array, string, number, integer, boolean, with default, enum, pattern, minimum, maximum, exclusiveMinimum, minItems, maxItems, unit, format and a description for each; objects say \`additionalProperties: false\`.
+
+The message names the option and the keyword. The author of the plugin sees the same from PassTester.`,
+  },
+  'accept/unknown-metric': {
+    title: 'A budget limits what this version cannot measure.',
+    text: 'Nothing ran: a budget that would not be checked must not look as if it were. size (bytes of the written model), nodes, parameters and macs can be measured without data.',
+  },
+  'accept/budget': {
+    title: 'The model does not meet a budget of the recipe.',
+    text: 'Nothing was written, and the exit code is 3. With `onFail: warn` the budget is reported only; with `onFail: revert` a step that misses its budget is taken back, and the rest runs without it.',
+  },
+  'export/opset': {
+    title: '`opset` asks for a version in which an operator of the model means something else.',
+    text: 'export declares versions, and does not convert: between the opset of the model and the one that is asked for, the operator got other attributes, inputs or a new meaning. Leave `opset` out, or export the model again from its framework.',
+  },
+  'export/ir-version': {
+    title: '`irVersion` asks for a version that is older than what the model uses.',
+    text: 'Element types, functions and metadata came with certain versions of the format; a reader of an older one would misread them. The message names what is too young, and since when it exists.',
+  },
+  'export/batch-axis': {
+    title: '`dynamicBatch` does not find one batch in the inputs.',
+    text: 'The batch is the first axis of every input, or the symbol that the first axis of one input has in another. Inputs such as caches with another first axis leave open what the batch is.',
+  },
+  'export/batch-differs': {
+    title: 'With a dynamic batch the model does not compute what it computes sample by sample.',
+    text: `The model was run at batch 1, 2 and 5 and compared with single runs of the original on seeded random inputs; nothing was written. Usual causes: an operator that mixes samples (normalisation over the batch, a sort over everything), or a literal batch in a
+form that is not rewritten. The node that is named is the first, in the order of the model, whose values differ.`,
+  },
+  'export/batch-unproved': {
+    title: 'Whether a dynamic batch would be right cannot be found out.',
+    text: 'The original does not run on random inputs (it wants indices in a range, or lengths that fit each other), or gives other results each time. What cannot be proved is not written: leave `dynamicBatch` out, or export the model with a symbolic batch from its framework.',
+  },
+  'output/unwritable': {
+    title: 'The outputs cannot be written.',
+    text: 'Files are written under temporary names beside their place, and renamed when all are complete; none of them is left now. The message of the system says why: permissions, space, or a folder where a file should be.',
+  },
+  'internal/error': {
+    title: 'onnxpress failed in a way that is nobody\'s fault but its own.',
+    text: 'Exit code 70. Please report it, with the command, the recipe and the text that was printed.',
+  },
+  'internal/step-failed': {
+    title: 'A pass ended in an internal error.',
+    text: 'Exit code 70. It is a defect of the pass. The reproducer that was written holds the model as it was before the step and a recipe of that step alone; `onnxpress compile` on it replays the failure. Leaving the step out, or narrowing its `where`, avoids it meanwhile.',
+  },
+  'internal/invalid-model': {
+    title: 'A pass left a model that is not valid.',
+    text: 'Every step that changes the model is followed by a check of its structure, its operators and its interface. What is found is a defect of the pass, and the message names the node. The reproducer that was written replays it.',
+  },
+};
