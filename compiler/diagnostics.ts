@@ -1,4 +1,7 @@
+import { modelDiagnostics } from './diagnostics/model.ts';
 import { runningDiagnostics } from './diagnostics/running.ts';
+import { runtimeDiagnostics } from './diagnostics/runtime.ts';
+import { textDiagnostics } from './diagnostics/text.ts';
 
 /** What `onnxpress explain CODE` prints. */
 export interface Explanation {
@@ -190,6 +193,9 @@ Names are those of the model as it was read: \`onnxpress inspect MODEL\` lists t
     title: 'An end of `between` names nothing.',
     text: '`from` and `to` are exact names of nodes, tensors, or inputs and outputs of the graph, in the model as it was read. A node is included; of a tensor, the nodes that read it begin the region, and the node that makes it ends it.',
   },
+  ...modelDiagnostics,
+  ...textDiagnostics,
+  ...runtimeDiagnostics,
   ...runningDiagnostics,
 };
 

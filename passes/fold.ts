@@ -15,6 +15,7 @@ import { mergeDuplicates } from './fold/duplicates.ts';
 import { identities } from './fold/identities.ts';
 import { pads } from './fold/pads.ts';
 import { shapes } from './fold/shapes.ts';
+import { transposes } from './fold/transposes.ts';
 
 const options = {
   type: 'object',
@@ -70,7 +71,7 @@ export const fold: PassDeclaration<typeof options> = definePass({
 
 /** The rules in the order in which they are tried. */
 function rulesFor(options: FoldOptions): readonly Rule[] {
-  return [...identities, ...shapes, ...chains, ...pads, ...affine, ...(options.batchNorm ? batchNorm : []), ...(options.compounds ? compounds : [])];
+  return [...identities, ...shapes, ...chains, ...transposes, ...pads, ...affine, ...(options.batchNorm ? batchNorm : []), ...(options.compounds ? compounds : [])];
 }
 
 /** Types as the runtime infers them now. What a step knows better than before is no change of the model. */

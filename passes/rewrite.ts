@@ -98,6 +98,7 @@ export function rule<B, W = true>(declaration: RuleDeclaration<B, W>): Rule {
 /** Further properties of a node that a rule makes. */
 export interface MadeNode {
   readonly domain?: string;
+  /** Name of a node that this one takes over from; default: the root's. */
   readonly name?: string;
   /** Types of the outputs where the rule knows them; their number is the number of outputs. */
   readonly types?: readonly (Type | undefined)[];
@@ -219,7 +220,7 @@ export class Rewriter {
   private apply(rule: Rule, root: Node, { nodes, apply }: Application): void {
     const { edit, select } = this.context;
     const before = edit.changes;
-    const made: Node[] = [];
+    const made = new Map<Node, string>();
     const changed = new Set<Node>();
     const result = apply(builder(edit, root, nodes, made, changed));
     const replacements = result === undefined ? [] : Array.isArray(result) ? (result as readonly (Value | undefined)[]) : [result as Value];
@@ -229,10 +230,10 @@ export class Rewriter {
       if (by.type === undefined && old.type !== undefined) edit.setType(by, old.type);
       edit.replaceUses(old, by);
     });
-    const { nodes: removed, read } = removeDead(edit, [...made, ...nodes], (node) => select.has(node) || made.includes(node));
+    const { nodes: removed, read } = removeDead(edit, [...made.keys(), ...nodes], (node) => select.has(node) || made.has(node));
     if (edit.changes === before) throw new Error(`rule '${rule.name}' was to rewrite '${root.name}' and changed nothing`);
-    this.inherit(root, replacements, made);
-    for (const node of [...made, ...changed]) this.wake(node);
+    this.inherit(root, replacements, made, removed);
+    for (const node of [...made.keys(), ...changed]) this.wake(node);
     for (const value of [...read, ...replacements]) if (value !== undefined) this.wakeAround(value);
     for (const node of removed) this.declines.delete(node);
     this.context.remark({ kind: 'applied', rule: rule.name, message: rule.summary, node: root });
@@ -241,17 +242,28 @@ export class Rewriter {
     if (this.history.length > this.limit) throw this.noFixpoint();
   }
 
-  /** The node that a rule made in place of a removed root takes its name, and its values their labels, so that profiles and ranges stay comparable. */
-  private inherit(root: Node, replacements: readonly (Value | undefined)[], made: readonly Node[]): void {
-    if (isLinked(root)) return;
-    let named = false;
-    replacements.forEach((value, index) => {
-      const { producer } = value ?? {};
-      if (value === undefined || producer === undefined || !made.includes(producer)) return;
-      if (!named) this.context.edit.rename(producer, root.name);
-      named = true;
-      this.context.edit.rename(value, root.outputs[index]!.name);
-    });
+  /**
+   * The node that a rule made in place of a removed root takes its name, and its values their labels, so that profiles and ranges stay comparable; so does
+   * a node that was named after another removed one.
+   */
+  private inherit(root: Node, replacements: readonly (Value | undefined)[], made: ReadonlyMap<Node, string>, removed: readonly Node[]): void {
+    const { edit } = this.context;
+    const heirs = new Map<Node, Node>();
+    for (const node of removed) for (const [heir, name] of made) if (name === node.name && node !== root) heirs.set(heir, node);
+    if (!isLinked(root)) {
+      replacements.forEach((value, index) => {
+        const { producer } = value ?? {};
+        if (value === undefined || producer === undefined || !made.has(producer)) return;
+        if (![...heirs.values()].includes(root)) heirs.set(producer, root);
+        if (root.outputs[index] !== undefined) edit.rename(value, root.outputs[index].name);
+      });
+    }
+    for (const [heir, { name, outputs }] of heirs) {
+      if (!isLinked(heir)) continue;
+      edit.rename(heir, name);
+      const [value] = heir.outputs;
+      if (value !== undefined && !replacements.includes(value) && outputs[0] !== undefined) edit.rename(value, outputs[0].name);
+    }
   }
 
   private enqueue(node: Node): void {
@@ -297,12 +309,12 @@ export class Rewriter {
   }
 }
 
-function builder(edit: Editor, root: Node, from: readonly Node[], made: Node[], changed: Set<Node>): Builder {
+function builder(edit: Editor, root: Node, from: readonly Node[], made: Map<Node, string>, changed: Set<Node>): Builder {
   const { graph } = root;
   const node: Builder['node'] = (op, inputs, attributes = {}, more = {}) => {
     const { domain = '', name = root.name, types = [undefined] } = more;
     const added = edit.insert({ op, domain, name, inputs, attributes, outputs: types, from, extras: root.extras }, { before: root });
-    made.push(added);
+    made.set(added, name);
     return added;
   };
   const constant: Builder['constant'] = (tensor, name = `${root.name}_constant`) => edit.constant(graph, tensor, name);

@@ -1,6 +1,6 @@
 import type { Explanation } from '../diagnostics.ts';
 
-/** Codes of what happens around the steps: command line, plugins, budgets, outputs, defects; and those of the export pass. */
+/** Codes of what happens around the steps: command line, plugins, budgets, outputs, defects; and those of the passes fold and export. */
 export const runningDiagnostics: Readonly<Record<string, Explanation>> = {
   'usage/unknown-code': {
     title: '`explain` was given a code that does not exist.',
@@ -65,6 +65,10 @@ The message names the option and the keyword. The author of the plugin sees the 
   'accept/budget': {
     title: 'The model does not meet a budget of the recipe.',
     text: 'Nothing was written, and the exit code is 3. With `onFail: warn` the budget is reported only; with `onFail: revert` a step that misses its budget is taken back, and the rest runs without it.',
+  },
+  'fold/no-fixpoint': {
+    title: 'Rewrites of fold undo each other without end.',
+    text: 'Each rule makes the model simpler, so that folding ends by itself; here two rules, or one with itself, went round in a circle, and the step was given up. It is a defect of the rules: report it with the model. Exclude the named node with `where` meanwhile.',
   },
   'export/opset': {
     title: '`opset` asks for a version in which an operator of the model means something else.',

@@ -49,7 +49,7 @@ function externalPath(model: string, location: string): string {
   if (relative(realpathSync(folder), real).split(sep)[0] === '..') throw refuse('leads out of the folder of the model');
   // A second name of a file from elsewhere leads out of the folder as well, and no path shows it.
   if (statSync(real).nlink > 1) throw refuse('is a hard link: the file has other names');
-  return real;
+  return file;
 }
 
 /** Files up to this size are read at once, larger ones range by range. */
@@ -71,9 +71,11 @@ class FileSource implements ByteSource {
     }
     const stat = fstatSync(this.fd);
     this.size = stat.size;
-    if (stat.isFile()) return;
-    closeSync(this.fd);
-    throw unreadable(name, 'it is not a regular file');
+    if (!stat.isFile()) {
+      closeSync(this.fd);
+      throw unreadable(name, 'it is not a regular file');
+    }
+    if (stat.size <= smallFile) this.memory = this.read(0, stat.size);
   }
 
   read(offset: number, length: number): Uint8Array {

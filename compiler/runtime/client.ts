@@ -18,6 +18,9 @@ export interface ClientOptions {
   readonly heap?: number;
 }
 
+/** Milliseconds that an exiting process waits for a call to return. */
+const longestCall = 60_000;
+
 /** A worker thread, and the two words that it shares: whether it is inside a native call, and whether it may begin another one. */
 interface Thread {
   readonly worker: Worker;
@@ -142,10 +145,10 @@ export class Client {
     this.pending.clear();
   }
 
-  /** The process terminates its threads when it exits, so none may be inside a native call then. */
+  /** The process terminates its threads when it exits, so none should be inside a native call then. A thread that has just died cannot say so: hence the limit. */
   private readonly onExit = (): void => {
     for (const { flags } of this.threads) Atomics.store(flags, stopping, 1);
-    for (const { flags } of this.threads) while (Atomics.load(flags, calling) === 1) Atomics.wait(flags, calling, 1);
+    for (const { flags } of this.threads) Atomics.wait(flags, calling, 1, longestCall);
   };
 }
 

@@ -18,7 +18,7 @@ const folders = new Set<string>();
  * Writes a model and its side file into a new folder below `parent`. ONNX Runtime maps the side file into memory, so a model of any size costs no copy of
  * its weights. The folder goes with `remove`, at the latest when the process exits.
  */
-export async function makeScratch(parent: string, model: readonly Chunk[], sideName: string, side: readonly Chunk[]): Promise<Scratch> {
+export async function makeScratch(parent: string, model: readonly Chunk[], sideName: string, side: Iterable<Chunk>): Promise<Scratch> {
   const folder = await mkdtemp(join(parent, 'onnxpress-'));
   if (folders.size === 0) process.once('exit', removeAll);
   folders.add(folder);
@@ -43,7 +43,7 @@ function removeAll(): void {
   folders.clear();
 }
 
-async function write(path: string, chunks: readonly Chunk[]): Promise<void> {
+async function write(path: string, chunks: Iterable<Chunk>): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
     for (const chunk of chunks) {

@@ -1,4 +1,4 @@
-import { chunksLength, joinChunks, type Chunk } from '../../ir/bytes.ts';
+import { joinChunks, type Chunk } from '../../ir/bytes.ts';
 import { Diagnostic, type DiagnosticDetails } from '../../ir/diagnostic.ts';
 import type { DType } from '../../ir/dtype.ts';
 import type { Model, Value } from '../../ir/model.ts';
@@ -36,7 +36,7 @@ interface Script {
   readonly results: readonly Result[];
   readonly chunks: readonly Chunk[];
   /** The elements of large constants, where they lie in a side file. */
-  readonly side?: readonly Chunk[];
+  readonly side?: Iterable<Chunk>;
   /** Inputs with a default that callers may override now. */
   readonly variable: ReadonlySet<string>;
   readonly version: number;
@@ -133,20 +133,31 @@ function writeScript(
     results.push({ ...result, name });
   }
 
-  const total = chunksLength(Array.from(constants.values(), (tensor) => ({ length: tensor.byteLength }) as Chunk));
-  const side: Chunk[] | undefined = total > inlineBytes ? [] : undefined;
+  let total = 0;
+  for (const tensor of constants.values()) total += tensor.byteLength;
+  const aside: Tensor[] | undefined = total > inlineBytes ? [] : undefined;
   let offset = 0;
   const initializers = Array.from(constants, ([value, tensor]) => {
-    if (side === undefined || tensor.dtype === 'string' || tensor.byteLength < page) return probe.initializer(value, tensor);
-    const padding = (page - (offset % page)) % page;
-    side.push(new Uint8Array(padding), tensor.chunk());
-    offset += padding;
+    if (aside === undefined || tensor.dtype === 'string' || tensor.byteLength < page) return probe.initializer(value, tensor);
+    aside.push(tensor);
     const entries = [['location', sideFile], ['offset', String(offset)], ['length', String(tensor.byteLength)]] as const;
-    offset += tensor.byteLength;
+    offset += padded(tensor.byteLength);
     return probe.initializer(value, tensor, entries);
   });
   const chunks = probe.model({ inputs, initializers, nodes: [...nodes, ...casts], outputs: [...new Set(results.map(({ output }) => output))], claims });
-  return { model, probe, feeds, results, chunks, variable, version: model.version, ...(side !== undefined && { side }) };
+  return { model, probe, feeds, results, chunks, variable, version: model.version, ...(aside !== undefined && { side: pages(aside) }) };
+}
+
+/** Tensors one after the other, each made when its turn comes and followed by zeros up to the next page. */
+function* pages(tensors: readonly Tensor[]): Iterable<Chunk> {
+  for (const tensor of tensors) {
+    yield tensor.chunk();
+    yield new Uint8Array(padded(tensor.byteLength) - tensor.byteLength);
+  }
+}
+
+function padded(length: number): number {
+  return Math.ceil(length / page) * page;
 }
 
 class OpenSession implements Session {

@@ -45,7 +45,7 @@ function planFor(node: Node): Plan | undefined {
 function planIf(node: Node): Plan | undefined {
   const [then, otherwise] = [bodyOf(node, 'then_branch'), bodyOf(node, 'else_branch')];
   const condition = numbersOf(node.inputs[0])?.[0];
-  if (then === undefined || otherwise === undefined) return undefined;
+  if (then === undefined || otherwise === undefined || Math.min(then.outputs.length, otherwise.outputs.length) < node.outputs.length) return undefined;
   if (condition !== undefined) {
     const [branch, which] = condition ? [then, 'then'] : [otherwise, 'else'];
     return { rule: 'if-constant', message: `Replaces an If by its ${which} branch: the condition is constant.`, resolve: (edit) => inlineBody(edit, node, branch, new Map()) };
@@ -61,6 +61,8 @@ function planLoop(node: Node): Plan | undefined {
   const condition = node.inputs[1] === undefined ? 1 : numbersOf(node.inputs[1])?.[0];
   if (body === undefined) return undefined;
   const carried = body.inputs.length - 2;
+  const isWhole = carried >= 0 && node.inputs.length === carried + 2 && !node.inputs.slice(2).includes(undefined) && body.outputs.length > node.outputs.length;
+  if (!isWhole) return undefined;
   if (trips === 0 || condition === 0) {
     if (node.outputs.some((value, index) => index >= carried && value !== undefined && value.uses.length > 0)) return undefined;
     return { rule: 'loop-never', message: 'Replaces a Loop that never runs by what goes into it.', resolve: () => ({ outputs: node.inputs.slice(2) }) };

@@ -5,7 +5,7 @@ import { dtypeOfType, type Dim } from '../../ir/type.ts';
 import { any, constant, oneOf, op } from '../pattern.ts';
 import { no, rule, type Builder, type Rule } from '../rewrite.ts';
 import { permutationOf } from './identities.ts';
-import { axisOf, dimsOf, listOf, numbersOf, rankOf } from './operands.ts';
+import { axisOf, dimsOf, isFloatValue, listOf, numbersOf, rankOf } from './operands.ts';
 
 const transposes = rule({
   name: 'transpose-transpose',
@@ -92,7 +92,7 @@ function windowOf(node: Node, rank: number | undefined): Window | undefined {
   const ends = listOf(node, 2, 'ends', undefined);
   const given = listOf(node, 3, 'axes', null);
   const steps = node.inputs[4] === undefined ? starts?.map(() => 1) : numbersOf(node.inputs[4]);
-  if (starts === undefined || ends === undefined || given === undefined || steps === undefined) return undefined;
+  if (starts === undefined || starts.length !== ends?.length || given === undefined || starts.length !== steps?.length) return undefined;
   const axes = starts.map((_, index) => axisOf(given?.[index] ?? index, rank));
   return axes.every((axis) => axis !== undefined) ? { starts, ends, axes, steps } : undefined;
 }
@@ -170,8 +170,11 @@ const involution = rule({
 function intervalOf(node: Node): readonly [number, number] | undefined {
   if (node.op === 'Relu') return [0, Infinity];
   const bound = (input: number, name: string, absent: number): number | undefined => {
-    if (node.inputs[input] !== undefined) return numbersOf(node.inputs[input])?.[0];
-    return node.float(name, absent);
+    const value = node.inputs[input];
+    if (value === undefined) return node.float(name, absent);
+    const [number] = numbersOf(value) ?? [];
+    // A bound of 64 bits that a number does not hold exactly is left alone.
+    return number !== undefined && (isFloatValue(value) || Number.isSafeInteger(number)) ? number : undefined;
   };
   const [low, high] = [bound(1, 'min', -Infinity), bound(2, 'max', Infinity)];
   return low !== undefined && high !== undefined && low <= high ? [low, high] : undefined;

@@ -58,7 +58,7 @@ function trimBodies(node: Node, context: Context): void {
       if (index < carried) edit.remove(body.inputs[index + 2]!);
     }
   });
-  context.remark({ kind: 'applied', rule: 'unused', message: `Takes ${dropped.length} results that nothing reads out of the bodies.`, node });
+  context.remark({ kind: 'applied', rule: 'unused', message: `Takes out of the bodies what only unread outputs needed: ${dropped.length} of ${count}.`, node });
   context.stat('unused-outputs', dropped.length);
 }
 

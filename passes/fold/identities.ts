@@ -82,9 +82,10 @@ const transpose = removes('transpose-nothing', 'Removes a Transpose that leaves 
   return sameKind(x, node.output) && moved.every((axis, index) => index === 0 || axis > moved[index - 1]!);
 });
 
-/** The permutation of a Transpose; reversed axes if it has none. Undefined if the rank is needed and unknown. */
+/** The permutation of a Transpose; reversed axes if it has none. Undefined if the rank is needed and unknown, or if it is no permutation. */
 export function permutationOf(node: Node, rank: number | undefined): readonly number[] | undefined {
-  return node.ints('perm') ?? (rank === undefined ? undefined : Array.from({ length: rank }, (_, axis) => rank - 1 - axis));
+  const perm = node.ints('perm') ?? (rank === undefined ? undefined : Array.from({ length: rank }, (_, axis) => rank - 1 - axis));
+  return perm?.every((_, axis) => perm.includes(axis)) ? perm : undefined;
 }
 
 const single = rule({

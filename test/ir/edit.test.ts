@@ -54,7 +54,47 @@ const afterRemoval: readonly [what: string, call: (small: Small, gone: Node, val
   ['dropping its output', ({ edit }, _, value) => { edit.dropOutput(value); }],
 ];
 
+/** Each verb once, as a change. */
+const verbs: readonly [name: string, call: (small: Small) => unknown][] = [
+  ['insert', ({ edit, graph, value }) => edit.insert({ op: 'Relu', inputs: [value('x')] }, graph)],
+  ['remove of a node', ({ edit, graph }) => { edit.setOutput(graph, 0, undefined); edit.remove([...graph.nodes()].find(({ name }) => name === 'add')!); }],
+  ['remove of a constant', ({ edit, graph }) => { edit.remove(edit.constant(graph, Tensor.scalar('float', 1))); }],
+  ['remove of an input', ({ edit, graph }) => { edit.remove(edit.addInput(graph, 'spare', undefined)); }],
+  ['setInput', ({ edit, node, value }) => { edit.setInput(node('add'), 1, value('x')); }],
+  ['setAttribute', ({ edit, node }) => { edit.setAttribute(node('add'), 'axis', 1); }],
+  ['setAttribute to nothing', ({ edit, node }) => { edit.setAttribute(node('choose'), 'then_branch', undefined); }],
+  ['setType', ({ edit, value }) => { edit.setType(value('x'), undefined); }],
+  ['rename', ({ edit, value }) => { edit.rename(value('x'), 'input'); }],
+  ['setOutput', ({ edit, graph, value }) => { edit.setOutput(graph, 0, value('x')); }],
+  ['setOutputType', ({ edit, graph }) => { edit.setOutputType(graph, 0, floats); }],
+  ['constant', ({ edit, graph }) => edit.constant(graph, Tensor.scalar('float', 1))],
+  ['setTensor', ({ edit, value }) => { edit.setTensor(value('w'), Tensor.of('float', [1])); }],
+  ['addInput', ({ edit, graph }) => edit.addInput(graph, 'more', floats)],
+  ['fixInput', ({ edit, graph }) => { edit.fixInput(Object.assign(edit.addInput(graph, 'w2', floats), { tensor: Tensor.scalar('float', 1) })); }],
+  ['dropOutput', ({ edit, graph, value }) => { edit.dropOutput(apply(edit, graph, 'Two', [value('x')], { domain: 'test', outputs: 2 }).outputs[1]!); }],
+  ['move', ({ edit, node }) => { edit.move(node('choose'), { before: node('relu') }); }],
+  ['setModel', ({ edit }) => { edit.setModel({ irVersion: 9 }); }],
+];
+
+/** Verbs that need another one before them. */
+const two = new Set(['remove of a node', 'remove of a constant', 'remove of an input', 'fixInput', 'dropOutput']);
+
 describe('ir/edit', () => {
+  for (const [name, call] of verbs) {
+    it(`counts ${name} as a change of the model`, () => {
+      const small = smallModel();
+      const [changes, version] = [small.edit.changes, small.model.version];
+      call(small);
+      const expected = two.has(name) ? 2 : 1;
+      expect([small.edit.changes - changes, small.model.version - version]).to.deep.equal([expected, expected]);
+    });
+  }
+
+  it('reserves labels of nodes and of values apart', () => {
+    const { edit } = smallModel();
+    expect([edit.label('node', 'relu'), edit.label('value', 'relu'), edit.label('value', 'x'), edit.label('node', 'x')]).to.deep.equal(['relu_1', 'relu', 'x_1', 'x']);
+  });
+
   for (const [what, call, reason] of refusals) {
     it(`refuses ${what}`, () => {
       const small = smallModel();

@@ -10,7 +10,7 @@ import { writeModel } from '../../ir/onnx/write.ts';
 import { joinChunks, memorySource } from '../../ir/bytes.ts';
 import { Tensor } from '../../ir/tensor.ts';
 import { tensorType } from '../../ir/type.ts';
-import { addFunction, apply, floats, randomModel, smallModel, steps } from './build.ts';
+import { addFunction, apply, floats, newModel, randomModel, smallModel, steps } from './build.ts';
 
 type Small = ReturnType<typeof smallModel>;
 
@@ -129,6 +129,16 @@ describe('ir/hash', () => {
     });
     hashes.forEach((hash, index) => { expect(hashes.indexOf(hash), `attribute ${index}`).to.equal(index); });
     expect(hashes).to.have.length(list.length);
+  });
+
+  it('tells inputs apart that differ in nothing but their place', () => {
+    const hashes = [0, 1].map((at) => {
+      const { model, edit, graph } = newModel();
+      const inputs = ['a', 'b'].map((name) => edit.addInput(graph, name, floats));
+      edit.setOutput(graph, 0, apply(edit, graph, 'Relu', [inputs[at]]).output, 'y');
+      return hashModel(model);
+    });
+    expect(hashes[0]).to.not.equal(hashes[1]);
   });
 
   for (const [what, change] of equal) {

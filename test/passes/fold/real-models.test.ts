@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { inferTypes, runPass } from '../../../compiler/manager.ts';
+import { createRuntime, type OrtRuntime } from '../../../compiler/runtime/runtime.ts';
+import { difference } from '../../../compiler/testing/compare.ts';
+import { memorySource } from '../../../ir/bytes.ts';
+import { cloneModel } from '../../../ir/clone.ts';
+import { Editor } from '../../../ir/edit.ts';
+import type { Model, Value } from '../../../ir/model.ts';
+import { normalizeModel } from '../../../ir/normalize.ts';
+import { readModel } from '../../../ir/onnx/read.ts';
+import { sizeOf, Tensor } from '../../../ir/tensor.ts';
+import { shapeOf } from '../../../ir/type.ts';
+import { verifyModel } from '../../../ir/verify.ts';
+import { fold } from '../../../passes/fold.ts';
+import type { Feeds } from '../../../passes/runtime.ts';
+import { shared } from '../../paths.ts';
+
+/** Nodes that OnnxSlim (August 2026) leaves in the main graph of each model, from the project's baselines; null where it crashes or was not measured. */
+const nodesOfOnnxSlim: Readonly<Record<string, number | null>> = {
+  basic_pitch: 241, brain_meshnet3d: null, cifar10_resnet20: 54, cifar10_resnet20_bnfolded: 54, cifar10_resnet20b_chsparse: null, cifar10_resnet20b_dense: 52,
+  cifar10_resnet56: 144, deeplabv3_mnv2_257: 108, dtln_2: 72, fastestdet: 218, gtcrn: null, hand_history_lstm: null, hand_keypoint_mlp: null, magika_v3_3: 93,
+  mlperf_tiny_ic_resnet8: 25, mlperf_tiny_kws_dscnn: 24, mlperf_tiny_vww_mobilenetv1: 60, mnist_cntk: 8, ncf_recommender: 29, person_detector_light: 365,
+  portrait_deeplab_dm05_bn: 107, portrait_deeplab_folded: null, rl_godot_ships: 7, road_seg_adas_0001: 320, silero_vad_half: 49, silero_vad_micro_tf: 282,
+  silero_vad_v6: 2, squeezenet10_deepcompressed: 65, superres_espcn_224: null, superres_espcn_resize: null, tinytimemixer: 185, ultraface_rfb_320: 125,
+  yolox_nano: 365, yunet_n_dynamic: 163,
+};
+
+/** Lengths of symbolic axes that a model does not run without; 1 for all others. */
+const lengths: Readonly<Record<string, readonly (number | undefined)[]>> = {
+  yunet_n_dynamic: [1, 3, 64, 64], silero_vad_v6: [1, 512], silero_vad_half: [1, 512], silero_vad_micro_tf: [1, 4000], tinytimemixer: [1, 512],
+};
+
+/** Weights next to a convolution are rescaled: sums are rounded in another order. Everything else keeps each bit. */
+const reordered = 1e-5;
+
+/** Running it twice would need gigabytes: a volume of 256³ with five channels. */
+const tooLargeToRun = new Set(['brain_meshnet3d']);
+
+describe(`fold on real models${shared === undefined ? ' (skipped: ../shared is absent)' : ''}`, () => {
+  let runtime: OrtRuntime;
+  before(() => { runtime = createRuntime(); });
+  after(() => runtime.close());
+
+  for (const [name, most] of shared === undefined ? [] : Object.entries(nodesOfOnnxSlim)) {
+    it(`${name}: at most OnnxSlim's nodes, the same outputs`, async () => {
+      const model = load(name);
+      const original = cloneModel(model);
+      await inferTypes(model, runtime);
+      await runPass(model, fold, { maxGrowth: 65536, batchNorm: true, compounds: false }, { runtime, target: { name: 'portable' } });
+      expect(verifyModel(model).map(String)).to.deep.equal([]);
+      expect(model.graph.nodeCount).to.be.at.most(most ?? original.graph.nodeCount);
+      if (tooLargeToRun.has(name)) return;
+      const feeds = feedsFor(original, lengths[name] ?? []);
+      const [wanted, found] = [await outputs(original, feeds, runtime), await outputs(model, feeds, runtime)];
+      for (const [output, tensor] of wanted) expect(difference(tensor, found.get(output)!, reordered), output).to.equal(undefined);
+    });
+  }
+
+  for (const [normalised, folded] of shared === undefined ? [] : [['cifar10_resnet20', 'cifar10_resnet20_bnfolded'], ['portrait_deeplab_dm05_bn', 'portrait_deeplab_folded']] as const) {
+    it(`${normalised} folds to ${folded}`, async () => {
+      const [ours, theirs] = [load(normalised), load(folded)];
+      await inferTypes(ours, runtime);
+      await runPass(ours, fold, { maxGrowth: 65536, batchNorm: true, compounds: false }, { runtime, target: { name: 'portable' } });
+      const feeds = feedsFor(ours, []);
+      const [a, b] = [await outputs(ours, feeds, runtime), await outputs(theirs, rename(feeds, theirs), runtime)];
+      const [x, y] = [[...a.values()][0]!, [...b.values()][0]!];
+      expect(difference(y, x, reordered)).to.equal(undefined);
+    });
+  }
+});
+
+function load(name: string): Model {
+  const file = join(shared!, 'models', `${name}.onnx`);
+  const model = readModel(memorySource(readFileSync(file), file));
+  normalizeModel(model, new Editor(model));
+  return model;
+}
+
+async function outputs(model: Model, feeds: Feeds, runtime: OrtRuntime): Promise<Map<string, Tensor>> {
+  const session = await runtime.open(model);
+  try {
+    return await session.run(feeds);
+  } finally {
+    await session.release();
+  }
+}
+
+/** Seeded inputs: floats in [−1, 1), integers from 0 to 99, the sampling rate where one is asked for. */
+function feedsFor({ graph }: Model, known: readonly (number | undefined)[]): Feeds {
+  let state = 1;
+  const random = (): number => (state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) / 0x80000000;
+  return new Map(graph.inputs.filter(({ tensor }) => tensor === undefined).map((input, index) => [input.name, feed(input, index === 0 ? known : [], random)]));
+}
+
+function feed({ name, type }: Value, known: readonly (number | undefined)[], random: () => number): Tensor {
+  const shape = shapeOf(type)!.map((dim, axis) => (typeof dim === 'number' ? dim : known[axis] ?? 1));
+  const dtype = type?.kind === 'tensor' ? type.dtype! : 'float';
+  const numbers = Array.from({ length: sizeOf(shape) }, () => (name === 'sr' ? 16000 : dtype === 'float' ? random() * 2 - 1 : Math.floor(random() * 100)));
+  return Tensor.of(dtype, numbers, shape);
+}
+
+function rename(feeds: Feeds, { graph }: Model): Feeds {
+  const values = [...feeds.values()];
+  return new Map(graph.inputs.map(({ name }, index) => [name, values[index]!]));
+}
