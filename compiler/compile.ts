@@ -77,7 +77,7 @@ async function run(prepared: Prepared, { model, files }: OpenedModel, runtime: O
   const resolved = hashOf(plain(plan.tree));
   const diagnostics: Diagnostic[] = [...prepared.diagnostics];
   const measured = { statistics: statistics(), timing: timing() };
-  let slots: Interface | undefined;
+  const known: { slots?: Interface } = {};
   const instruments: Instrument[] = [
     ...(options.dump === undefined ? [] : [dump(dumpFolder(resolve(host.cwd, options.dump)))]),
     reproducer(
@@ -88,13 +88,13 @@ async function run(prepared: Prepared, { model, files }: OpenedModel, runtime: O
     measured.statistics,
     ...(host.isTTY ? [progress((text) => host.stderr.write(text), plan.steps.length, host.columns)] : []),
     acceptance((missed) => diagnostics.push(missed)),
-    verify(() => slots),
+    verify(() => known.slots),
     measured.timing,
   ];
   const world = { runtime, target: { ...loadTarget(plan.target) }, signal: host.signal, instruments };
   const [first] = await runSteps(model, [normalizeStep], world);
   if (first!.count === 0) await inferTypes(model, runtime);
-  slots = interfaceOf(model);
+  known.slots = interfaceOf(model);
   const before = figuresOf(model);
   const { steps, skipped } = bindPlan(plan, model);
   const results = await runSteps(model, steps, world);

@@ -47,7 +47,7 @@ function mistakeIn(schema: unknown, path: string, outermost: boolean): string | 
   }
   if (!outermost && description === undefined) return `${path} has no description`;
   if (type === 'array') return mistakeIn(items, `${path}[]`, false);
-  if (type !== 'object') return 'default' in schema && !validator(schema as Schema)(schema.default) ? `${path} has the default ${JSON.stringify(schema.default)}, which it would refuse` : undefined;
+  if (type !== 'object') return 'default' in schema && !validator(schema)(schema.default) ? `${path} has the default ${JSON.stringify(schema.default)}, which it would refuse` : undefined;
   if (additionalProperties !== false) return `${path} must say \`additionalProperties: false\``;
   const names = Object.keys(properties ?? {});
   const unknown = required?.find((name) => !names.includes(name));

@@ -80,7 +80,7 @@ function step({ name, summary, options }: Pass, given: Readonly<Record<string, s
 
 /** A text as YAML in one line; `${` would be taken for a variable. */
 function scalar(text: string): string {
-  return stringify(text.replaceAll('${', '$${'), { lineWidth: 0 }).trimEnd();
+  return stringify(text.replaceAll('${', () => '$${'), { lineWidth: 0 }).trimEnd();
 }
 
 /** Names in a model may hold anything, line breaks included. */

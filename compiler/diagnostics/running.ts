@@ -96,8 +96,8 @@ form that is not rewritten. The node that is named is the first, in the order of
     text: 'Files are written under temporary names beside their place, and renamed when all are complete; none of them is left now. The message of the system says why: permissions, space, or a folder where a file should be.',
   },
   'internal/error': {
-    title: 'onnxpress failed in a way that is nobody\'s fault but its own.',
-    text: 'Exit code 70. Please report it, with the command, the recipe and the text that was printed.',
+    title: 'An exception that nobody expected ended the run.',
+    text: 'Exit code 70. It is a defect of onnxpress, whatever the recipe and the model are. Please report it, with the command, the recipe and the text that was printed.',
   },
   'internal/step-failed': {
     title: 'A pass ended in an internal error.',

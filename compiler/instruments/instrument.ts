@@ -38,8 +38,8 @@ type Awaitable<T> = T | Promise<T>;
  * (its metadata).
  */
 export interface Instrument {
-  before?(step: Step, model: Model): Awaitable<void>;
-  after?(step: Step, model: Model, change: Change): Awaitable<void>;
-  failed?(step: Step, model: Model, failure: Failure): Awaitable<void>;
-  progress?(step: Step, done: number, total: number, what?: string): void;
+  readonly before?: (step: Step, model: Model) => Awaitable<void>;
+  readonly after?: (step: Step, model: Model, change: Change) => Awaitable<void>;
+  readonly failed?: (step: Step, model: Model, failure: Failure) => Awaitable<void>;
+  readonly progress?: (step: Step, done: number, total: number, what?: string) => void;
 }

@@ -81,7 +81,7 @@ function withLocalPaths(options: Readonly<Record<string, unknown>>, schema: Opti
 
 /** The same data, with every `${` escaped: none of it refers to variables any more. */
 function literal(data: unknown): unknown {
-  if (typeof data === 'string') return data.replaceAll('${', '$${');
+  if (typeof data === 'string') return data.replaceAll('${', () => '$${');
   if (Array.isArray(data)) return data.map(literal);
   if (typeof data === 'object' && data !== null) return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, literal(value)]));
   return data;

@@ -10,7 +10,7 @@ import { decodeUtf8 } from './utf8.ts';
 export interface DecodeLimits {
   /** Messages inside messages; a subgraph takes three levels. 100 unless told, where the parsers of ONNX Runtime and Python stop too; at most 1000. */
   readonly depth?: number;
-  /** Estimated bytes of memory for everything but payloads (objects, texts, lists of numbers). 1 GiB unless told. */
+  /** Estimated bytes of memory for everything but payloads (objects, texts, lists of numbers). Unless told, 32 times the size of the source, but 256 MiB to 1 GiB. */
   readonly memory?: number;
 }
 
@@ -85,7 +85,7 @@ class Decoder {
   private readonly gatherings: { readonly out: Fields; readonly name: string; readonly gathering: Gathering }[] = [];
   private compact = false;
 
-  constructor(source: ByteSource, { depth = 100, memory = 2 ** 30 }: DecodeLimits) {
+  constructor(source: ByteSource, { depth = 100, memory = Math.min(2 ** 30, Math.max(2 ** 28, 32 * source.size)) }: DecodeLimits) {
     const bytes = source.memory ?? empty;
     this.source = source;
     this.lazy = source.memory === undefined;

@@ -94,7 +94,7 @@ export async function makeBatchDynamic(model: Model, edit: Editor, symbol: strin
       }
     }
   }
-  await declare(model, edit, batch, symbol, runtime);
+  await declareTypes(model, edit, batch, symbol, runtime);
   return rewritten;
 }
 
@@ -177,11 +177,11 @@ function isKnown(shape: readonly Dim[] | undefined): boolean {
 }
 
 /** Writes the symbol into the interface, and types everything anew. */
-async function declare(model: Model, edit: Editor, { axes, symbol: old }: Batch, symbol: string, runtime: Runtime): Promise<void> {
+async function declareTypes(model: Model, edit: Editor, { axes, symbol: old }: Batch, symbol: string, runtime: Runtime): Promise<void> {
   const { graph } = model;
   for (const [input, axis] of axes) edit.setType(input, withAxis(input, axis, symbol));
+  const declared = graph.outputs.map(({ type, value }) => ({ dtype: dtypeOfType(type ?? value.type), shape: shapeOf(type) ?? shapeOf(value.type) }));
   for (const node of graph.walk()) for (const value of node.outputs) if (value !== undefined) edit.setType(value, undefined);
-  const declared = graph.outputs.map(({ type, value }) => ({ dtype: dtypeOfType(type ?? value.type), shape: shapeOf(type) }));
   graph.outputs.forEach((_, index) => { edit.setOutputType(graph, index, undefined); });
   for (const [value, type] of await runtime.infer(model)) edit.setType(value, type);
   graph.outputs.forEach(({ value }, index) => {
@@ -189,7 +189,8 @@ async function declare(model: Model, edit: Editor, { axes, symbol: old }: Batch,
     const shape = shapeOf(value.type) ?? before;
     if (dtype === undefined || shape === undefined || shape.length === 0) return;
     const axis = shape.includes(symbol) ? -1 : Math.max(0, old === undefined ? 0 : before?.indexOf(old) ?? 0);
-    const type = tensorType(dtype, shape.map((dim, at) => (at === axis ? symbol : dim)));
+    // The runtime does not follow a symbol through arithmetic on shapes. All axes but the batch are as before: the proof compares them.
+    const type = tensorType(dtype, shape.map((dim, at) => (at === axis ? symbol : dim ?? before?.[at])));
     edit.setType(value, type);
     edit.setOutputType(graph, index, type);
   });

@@ -41,7 +41,7 @@ export async function proveBatch(
       progress(done, batchSizes.length, `batch ${size}`);
       const feeds = batchFeeds(batch, samples.slice(count - size));
       const failed = await difference(opened, feeds, results.slice(count - size), batch, original, signal);
-      if (failed !== undefined) throw await located(failed, size, { original, dynamic, twins, runtime, batch, samples: samples.slice(count - size), signal });
+      if (failed !== undefined) throw await located(failed, size, { original, dynamic, twins, runtime, batch, samples, signal });
     }
   } finally {
     await reference.release();
@@ -101,7 +101,7 @@ interface Case {
   readonly signal: AbortSignal;
 }
 
-/** The refusal, with the first node in the original's order whose values differ; the node that failed to run is known already. */
+/** The refusal, with the first node in the original's order whose values differ at the largest batch; the node that failed to run is known already. */
 async function located({ why, cause }: { readonly why: string; readonly cause?: Diagnostic }, size: number, known: Case): Promise<Diagnostic> {
   const node = cause?.node ?? (await firstDifference(known))?.reference;
   return new Diagnostic('export/batch-differs', `the batch cannot be made dynamic: at batch ${size}, ${why}`, {
@@ -121,7 +121,7 @@ async function firstDifference({ original, dynamic, twins, runtime, batch, sampl
   try {
     const outputs = await opened.run(batchFeeds(batch, samples), signal);
     const results: Map<string, Tensor>[] = [];
-    for (const sample of samples) results.push(await reference.run(batchFeeds(batch, [sample], batch.size), signal));
+    for (const one of samples) results.push(await reference.run(batchFeeds(batch, [one], batch.size), signal));
     return values.find((value) => {
       const found = outputs.get(twins.get(value)!.name);
       const singles = results.map((result) => result.get(value.name));

@@ -33,10 +33,10 @@ function withoutTraces(extras: Extras): Extras | undefined {
   const metadata = [...(extras.metadata ?? [])].filter(([key, text]) => !traceKeys.has(key) && !frame.test(text));
   const traced = extras.docString !== undefined && frame.test(extras.docString);
   if (!traced && metadata.length === (extras.metadata?.size ?? 0)) return undefined;
-  const { docString, metadata: _, ...rest } = extras;
+  const { docString, unknown } = extras;
   return {
-    ...rest,
     ...(docString !== undefined && !traced && { docString }),
     ...(metadata.length > 0 && { metadata: new Map(metadata) }),
+    ...(unknown && { unknown }),
   };
 }

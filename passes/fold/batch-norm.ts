@@ -3,7 +3,7 @@ import { Tensor } from '../../ir/tensor.ts';
 import { any, constant, oneOf, op, opsetOf } from '../pattern.ts';
 import { Decline, no, rule, type Rule } from '../rewrite.ts';
 import { batchNormAffine, elementwiseAffine, type ChannelAffine } from './channel-affine.ts';
-import { hasFixedBias, linearOf, readsNoPadding, scaleInputs, scaleOutputs, type Linear } from './linear.ts';
+import { hasFixedBias, linearOf, readsNoPadding, rebuild, scaleInputs, scaleOutputs, type Linear, type Rescaled } from './linear.ts';
 import { dimsOf, rankOf } from './operands.ts';
 
 /**
@@ -24,6 +24,13 @@ function pair(linear: Linear | Decline | false, affine: ChannelAffine | Decline 
   return { linear, affine };
 }
 
+/** The weights with the affine in them, or why not. */
+function joined(linear: Linear | Decline | false, affine: ChannelAffine | Decline | false, side: 'inputs' | 'outputs'): Rescaled | Decline | false {
+  const found = pair(linear, affine, side);
+  if (found === false || found instanceof Decline) return found;
+  return side === 'outputs' ? scaleOutputs(found.linear, found.affine) : scaleInputs(found.linear, found.affine);
+}
+
 /** A BatchNormalization or MatMul/Gemm affine works on axis 1, which is the columns of a matrix. */
 function isMatrix(node: Node): boolean {
   return !node.is('Gemm', 'MatMul') || rankOf(node.outputs[0]) === 2;
@@ -33,8 +40,8 @@ const afterLinear = rule({
   name: 'linear-batch-norm',
   summary: 'Folds a BatchNormalization into the weights of the node before it.',
   match: op('BatchNormalization', oneOf(linearOps).as('linear').soleUse()).open(),
-  when: ({ root, linear }) => isMatrix(linear) && pair(linearOf(linear), batchNormAffine(root), 'outputs'),
-  rewrite: ($, _, { linear, affine }) => scaleOutputs($, linear, affine),
+  when: ({ root, linear }) => isMatrix(linear) && joined(linearOf(linear), batchNormAffine(root), 'outputs'),
+  rewrite: ($, _, rescaled) => rebuild($, rescaled),
 });
 
 /** Exact where nothing is padded, since padding is not shifted, or where no channel is shifted. */
@@ -47,9 +54,9 @@ const beforeLinear = rule({
     const found = pair(linearOf(root), batchNormAffine(norm), 'inputs');
     if (found === false || found instanceof Decline) return found;
     const shifted = found.affine.shift.some((value) => value !== 0);
-    return !shifted || readsNoPadding(root) ? found : no('the node behind it pads, and padding is not normalised', norm);
+    return !shifted || readsNoPadding(root) ? scaleInputs(found.linear, found.affine) : no('the node behind it pads, and padding is not normalised', norm);
   },
-  rewrite: ($, { x }, { linear, affine }) => scaleInputs($, linear, affine, x),
+  rewrite: ($, { x }, rescaled) => rebuild($, rescaled, x),
 });
 
 const elementwiseAfter = rule({
@@ -62,9 +69,9 @@ const elementwiseAfter = rule({
   when: ({ root, linear, c }) => {
     // A plain bias for a MatMul is matmul-add's case; scaling it here would be the same with more words.
     if (!isMatrix(linear)) return false;
-    return pair(linearOf(linear), elementwiseAffine(root, linear.output, c.constant), 'outputs');
+    return joined(linearOf(linear), elementwiseAffine(root, linear.output, c.constant), 'outputs');
   },
-  rewrite: ($, _, { linear, affine }) => scaleOutputs($, linear, affine),
+  rewrite: ($, _, rescaled) => rebuild($, rescaled),
 });
 
 const elementwiseBefore = rule({
@@ -73,9 +80,9 @@ const elementwiseBefore = rule({
   match: ['Mul', 'Div'].map((name) => oneOf(linearOps, op(name, any('x'), constant('c')).as('factor').soleUse()).open()),
   when: ({ root, factor, x, c }) => {
     if (root.is('Gemm', 'MatMul') && rankOf(root.inputs[0]) !== 2) return false;
-    return pair(linearOf(root), elementwiseAffine(factor, x, c.constant), 'inputs');
+    return joined(linearOf(root), elementwiseAffine(factor, x, c.constant), 'inputs');
   },
-  rewrite: ($, { x }, { linear, affine }) => scaleInputs($, linear, affine, x),
+  rewrite: ($, { x }, rescaled) => rebuild($, rescaled, x),
 });
 
 /** The parts of the parameters go where the parts of the channels come from; every part is then folded by `linear-batch-norm`. */

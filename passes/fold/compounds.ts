@@ -1,5 +1,6 @@
 import type { Node, Value } from '../../ir/model.ts';
 import { floatAttribute } from '../../ir/attribute.ts';
+import { dtypeOfType } from '../../ir/type.ts';
 import { any, constant, op, opsetOf, type Constant, type OpPattern } from '../pattern.ts';
 import { no, rule, type Rule } from '../rewrite.ts';
 import { axisOf, dimsOf, listOf, rankOf } from './operands.ts';
@@ -18,6 +19,12 @@ function scalar({ constant: tensor }: Constant): number | undefined {
 function isAbout(value: Constant, number: number): boolean {
   const found = scalar(value);
   return found !== undefined && Math.abs(found - number) <= 1e-4 * Math.abs(number);
+}
+
+/** Constants of one element but several axes make a result of more axes than `x` has; the operators that stand for it keep the rank. */
+function keepsRank(root: Node, x: Value): boolean {
+  const rank = rankOf(x);
+  return rank !== undefined && rank === rankOf(root.output);
 }
 
 /** True for `x − ReduceX(x)` over the same axes as `reduction`, which is how norms and Softmax begin. */
@@ -65,7 +72,7 @@ const layerNorm = rule({
     const x = isCentred(d, 'ReduceMean', variance);
     const axis = trailing(axesOf(variance), rankOf(d));
     const eps = scalar(epsilon);
-    if (x === undefined || axis === undefined || eps === undefined) return false;
+    if (x === undefined || axis === undefined || eps === undefined || !keepsRank(root, x)) return false;
     const normalized = dimsOf(x)?.slice(axis);
     if (![gamma, beta].every(({ constant: tensor }) => tensor.shape.join() === normalized?.join())) return no('its scale or shift is not one number for each normalised element');
     return opsetOf(root) >= 17 ? { x, axis, eps } : no('LayerNormalization came with opset 17');
@@ -87,8 +94,8 @@ const gelu = rule({
     op('Mul', any('x'), op('Mul', erf, constant('half'))),
     op('Mul', op('Mul', any('x'), constant('half')), erf),
   ]),
-  when: ({ root, half, one, factor, by }) => {
-    if (scalar(half) !== 0.5 || scalar(one) !== 1 || !isAbout(factor, by.op === 'Div' ? Math.SQRT2 : Math.SQRT1_2)) return false;
+  when: ({ root, x, half, one, factor, by }) => {
+    if (!keepsRank(root, x) || scalar(half) !== 0.5 || scalar(one) !== 1 || !isAbout(factor, by.op === 'Div' ? Math.SQRT2 : Math.SQRT1_2)) return false;
     return opsetOf(root) >= 20 || no('Gelu came with opset 20');
   },
   rewrite: ($, { x }) => $.op('Gelu', [x]),
@@ -101,7 +108,12 @@ const hardSigmoid = rule({
   name: 'hard-sigmoid',
   summary: 'Replaces a spelled-out hard sigmoid by HardSigmoid.',
   match: [op('Div', relu6, constant('six')), op('Mul', relu6, constant('six'))],
-  when: ({ root, three, low, high, six }) => scalar(three) === 3 && scalar(low) === 0 && scalar(high) === 6 && isAbout(six, root.op === 'Div' ? 6 : 1 / 6),
+  when: ({ root, x, three, low, high, six }) => {
+    // Integers divide otherwise, and ONNX Runtime has no HardSigmoid for double.
+    const dtype = dtypeOfType(x.type);
+    if ((dtype !== 'float' && dtype !== 'float16') || !keepsRank(root, x)) return false;
+    return scalar(three) === 3 && scalar(low) === 0 && scalar(high) === 6 && isAbout(six, root.op === 'Div' ? 6 : 1 / 6);
+  },
   rewrite: ($, { x }) => $.op('HardSigmoid', [x], { alpha: floatAttribute(1 / 6), beta: floatAttribute(0.5) }),
 });
 

@@ -36,7 +36,7 @@ class Dimensions {
     }
     const node = value.producer;
     if (node === undefined || this.left-- <= 0 || node.domain !== '') return this.unknown(value);
-    return this.evaluate(node) ?? this.unknown(value);
+    return restrict(value, this.evaluate(node)) ?? this.unknown(value);
   }
 
   /** As many unknown elements as the type says. */
@@ -63,7 +63,7 @@ class Dimensions {
       case 'Identity':
         return this.of(x);
       case 'Cast':
-        return isInteger(dtypeOfType(node.output.type) ?? 'float') ? this.of(x) : undefined;
+        return this.of(x);
       case 'Unsqueeze':
         return rankOf(x) === 0 ? this.of(x) : undefined;
       case 'Squeeze':
@@ -112,6 +112,19 @@ class Dimensions {
     const length = a.length === 0 || b.length === 0 ? 0 : Math.max(a.length, b.length);
     return Array.from({ length }, (_, index) => combine(node.op, a[a.length === 1 ? 0 : index], b[b.length === 1 ? 0 : index]));
   }
+}
+
+/**
+ * What the type of a value leaves of its elements. Elements are told apart by one index only, so more axes than one say nothing; narrow integers wrap,
+ * and a length is at home in int64 and int32 alone.
+ */
+function restrict(value: Value, elements: readonly Dim[] | undefined): readonly Dim[] | undefined {
+  const dims = dimsOf(value);
+  const dtype = dtypeOfType(value.type);
+  if (elements === undefined || dims === undefined || dims.length > 1 || (dtype !== 'int64' && dtype !== 'int32')) return undefined;
+  const length = dims.length === 0 ? 1 : dims[0];
+  if (typeof length === 'number' && length !== elements.length) return undefined;
+  return dtype === 'int64' ? elements : elements.map((item) => (typeof item !== 'number' || item === (item | 0) ? item : undefined));
 }
 
 function combine(op: string, a: Dim, b: Dim): Dim {

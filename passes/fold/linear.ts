@@ -56,15 +56,22 @@ export function linearOf(node: Node): Linear | Decline | false {
     : { ...base, outputs: columns, inputs: rows, outputOf: ofColumn, inputOf: ofRow };
 }
 
-/** The output channels scaled and shifted: W'[o,…] = scale[o] · W[o,…], b' = scale · b + shift. Products in float64, rounded once. */
-export function scaleOutputs($: Builder, linear: Linear, { scale, shift }: ChannelAffine): Value {
-  const weight = scaled(linear, (row, column) => scale[linear.outputOf(row, column)]!);
-  const bias = biasOf(linear).map((value, channel) => value * scale[channel]! + shift[channel]!);
-  return rebuild($, linear, weight, bias);
+/** Weights and biases that a node shall have. */
+export interface Rescaled {
+  readonly linear: Linear;
+  readonly weight: Tensor;
+  readonly bias: Float32Array | Float64Array;
 }
 
-/** The input channels scaled and shifted before the node reads them: W'[o,i] = W[o,i] · scale[i], b' = b + Σ W[o,i] · shift[i], summed in float64. */
-export function scaleInputs($: Builder, linear: Linear, { scale, shift }: ChannelAffine, x: Value): Value {
+/** The output channels scaled and shifted: W'[o,…] = scale[o] · W[o,…], b' = scale · b + shift. Products in float64, rounded once. Declines where one overflows. */
+export function scaleOutputs(linear: Linear, { scale, shift }: ChannelAffine): Rescaled | Decline {
+  const weight = scaled(linear, (row, column) => scale[linear.outputOf(row, column)]!);
+  const bias = biasOf(linear).map((value, channel) => value * scale[channel]! + shift[channel]!);
+  return inRange(linear, weight, bias);
+}
+
+/** The input channels scaled and shifted before the node reads them: W'[o,i] = W[o,i] · scale[i], b' = b + Σ W[o,i] · shift[i], summed in float64. Declines where one overflows. */
+export function scaleInputs(linear: Linear, { scale, shift }: ChannelAffine): Rescaled | Decline {
   const { node, rows, columns, taps } = linear;
   const bias = biasOf(linear);
   const alpha = node.is('Gemm') ? node.float('alpha', 1) : 1;
@@ -76,7 +83,7 @@ export function scaleInputs($: Builder, linear: Linear, { scale, shift }: Channe
       bias[linear.outputOf(row, column)]! += alpha * sum * shift[linear.inputOf(row, column)]!;
     }
   }
-  return rebuild($, linear, scaled(linear, (row, column) => scale[linear.inputOf(row, column)]!), bias, x);
+  return inRange(linear, scaled(linear, (row, column) => scale[linear.inputOf(row, column)]!), bias);
 }
 
 /** True if the bias of a Gemm is absent or one constant for each column, so that it can be scaled. */
@@ -108,13 +115,18 @@ function scaled({ weight, rows, columns, taps }: Linear, factorOf: (row: number,
   return Tensor.of(dtype, result, shape);
 }
 
-/** The node with other weights and a bias; a MatMul becomes a Gemm, which has one. */
-function rebuild($: Builder, { node, weight, bias }: Linear, tensor: Tensor, shift: Float64Array, x: Value = node.inputs[0]!): Value {
-  const dtype = tensor.dtype;
+/** Two factors that cancel in the model may overflow when they meet in the weights. */
+function inRange(linear: Linear, weight: Tensor, exact: Float64Array): Rescaled | Decline {
+  const bias = weight.dtype === 'double' ? exact : Float32Array.from(exact);
+  return weight.floats().every(Number.isFinite) && bias.every(Number.isFinite) ? { linear, weight, bias } : no('its weights would not be finite', linear.node);
+}
+
+/** The node with other weights and a bias, reading `x`; a MatMul becomes a Gemm, which has a bias. */
+export function rebuild($: Builder, { linear: { node, weight, bias }, weight: tensor, bias: shift }: Rescaled, x: Value = node.inputs[0]!): Value {
   const w = $.constant(tensor, weight.name);
   // A bias that is zero throughout, where there was none, is left out.
   const needsBias = bias !== undefined || shift.some((value) => value !== 0);
-  const b = needsBias ? $.constant(Tensor.of(dtype, dtype === 'double' ? shift : Float32Array.from(shift)), bias?.name ?? `${node.name}.bias`) : undefined;
+  const b = needsBias ? $.constant(Tensor.of(tensor.dtype, shift), bias?.name ?? `${node.name}.bias`) : undefined;
   if (node.is('MatMul')) return $.op(b === undefined ? 'MatMul' : 'Gemm', [x, w, b], {});
   const attributes = new Map(node.attributes);
   attributes.delete('beta');

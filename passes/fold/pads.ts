@@ -79,7 +79,10 @@ const intoAverage = rule({
   ])),
 });
 
-/** A MaxPool ignores padding: right where the Pad's value never exceeds the window's maximum, that is for −∞, or for 0 below values that are not negative. */
+/**
+ * A MaxPool ignores padding: right where the Pad's value never exceeds the window's maximum, that is for −∞, or for 0 below values that are not negative.
+ * A dilated window may lie in padding wholly, with its gap over the input.
+ */
 const intoMax = rule({
   name: 'pad-max-pool',
   summary: 'Joins a Pad to the padding of the MaxPool behind it.',
@@ -87,6 +90,7 @@ const intoMax = rule({
   when: ({ root, pad, x }) => {
     const padding = paddingOf(pad);
     if (padding === undefined || !isSpatial(padding) || !isFloatValue(x) || root.outputs[1] !== undefined || root.int('ceil_mode', 0) !== 0) return false;
+    if (root.ints('dilations', []).some((step) => step !== 1)) return false;
     const least = dtypeOfType(x.type) === 'float' ? -3.4028234663852886e38 : -Infinity;
     if (!(padding.value <= least || (padding.value === 0 && isNonNegative(x)))) return no(`it pads with ${padding.value}, which may be the maximum of a window`, pad);
     const pads = joined(root, padding);
@@ -95,7 +99,7 @@ const intoMax = rule({
   rewrite: ($, { root, x }, { pads }) => $.op('MaxPool', [x], new Map([...without(root, 'auto_pad'), ['pads', { kind: 'ints', value: pads }]])),
 });
 
-/** Runtimes refuse padding that is as large as the window: a window could then lie in it wholly. Dilation makes it only larger. */
+/** Runtimes refuse padding that is as large as the window: a window could then lie in it wholly. */
 function windowOf(node: Node, index: number, count: number): number {
   return node.ints('kernel_shape', [])[index % (count / 2)] ?? 0;
 }

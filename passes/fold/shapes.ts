@@ -29,7 +29,10 @@ const constantDimensions = rule({
   rewrite: ($, { root }, { tensor }) => $.constant(tensor, root.output.name),
 });
 
-/** 0 copies an axis of the input, one −1 takes what the others leave: enough where at most one length is neither a number nor copied. */
+/**
+ * 0 copies an axis of the input, one −1 takes what the others leave: enough where at most one length is neither a number nor copied. Not for empty tensors: ONNX
+ * Runtime refuses −1 next to an axis that is 0 at run time, while the computed shape would have said both.
+ */
 const reshape = rule({
   name: 'reshape-symbolic',
   summary: 'Replaces the computed shape of a Reshape by one of numbers, 0 and −1.',

@@ -265,7 +265,8 @@ describe('ir/edit', () => {
     edit.setInput(node('add'), 1, scale);
     expect(scale.constant).to.equal(undefined);
     edit.remove(spare);
-    expect(scale.index).to.equal(2);
+    edit.setTensor(scale, Tensor.of('float', [3]));
+    expect([scale.index, scale.form]).to.deep.equal([2, undefined]);
     edit.fixInput(scale);
     expect([scale.constant, scale.form, graph.inputs, [...graph.constants]]).to.deep.equal([scale.tensor, { kind: 'initializer' }, [value('x'), value('c')], [value('w'), scale]]);
     expect(findings(small)).to.deep.equal([]);

@@ -113,7 +113,7 @@ describe('plugin template', () => {
       expect(tests.status, tests.stdout + tests.stderr).to.equal(0);
       expect(tests.stdout).to.match(/\d+ passing/);
 
-      place.writeModel('small.onnx', readFileSync(place.path('template/cases/swish.onnxtxt'), 'utf8').split('---')[0]!);
+      place.writeModel('small.onnx', readFileSync(place.path('template/cases/swish.onnxtxt'), 'utf8').split('---')[0]);
       place.write('recipe.yaml', `plugins: [ ./template/index.js ]\n${recipe('small.onnx', '  - pass: template/hard-swish\n')}`);
       const compiled = spawnSync(process.execPath, [mainFile, 'compile', 'recipe.yaml'], { cwd: place.folder, encoding: 'utf8' });
       expect(compiled.status, compiled.stderr).to.equal(0);
