@@ -128,12 +128,10 @@ function nodesOf(where: string, model: Model): readonly Node[] {
   const problems = new Problems();
   const written = parseValue('--where', where, problems);
   const selector = written && normalise(written, selectorSchema, '', definitions);
-  if (selector !== undefined && validateTree(selectorSchema, selector, problems, { what: 'a selector' })) {
-    checkSelector(selector, undefined, problems);
-    if (!problems.failed) {
-      const nodes = selectNodes(selector, undefined, new ModelIndex(model), problems);
-      if (!problems.failed) return [...nodes];
-    }
+  if (selector !== undefined && validateTree(selectorSchema, selector, problems, { what: 'a selector' })) checkSelector(selector, undefined, problems);
+  if (selector !== undefined && problems.list.length === 0) {
+    const nodes = selectNodes(selector, undefined, new ModelIndex(model), problems);
+    if (problems.list.length === 0) return [...nodes];
   }
   throw new Diagnostics(problems.list);
 }

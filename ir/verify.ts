@@ -258,8 +258,9 @@ class Verifier {
       const [old, present] = [before[side], now[side]];
       const suggestion = 'A step must keep the inputs and outputs that callers know.';
       if (old.length !== present.length || old.some(({ name }, index) => name !== present[index]?.name)) {
-        const list = (slots: readonly InterfaceSlot[]): string => slots.map(({ name }) => `'${name}'`).join(', ');
-        this.report('model/interface', `the ${side} of the model were ${list(old)}, but are now ${list(present)}`, { suggestion });
+        const [lost, added] = [without(old, present), without(present, old)];
+        const change = [lost && `without ${lost}`, added && `with ${added}`].filter(Boolean).join(' and ') || 'in another order';
+        this.report('model/interface', `the ${side} of the model have changed: they are now ${change}`, { suggestion });
       } else {
         old.forEach(({ name, type }, index) => {
           const changed = present[index]?.type;
@@ -277,6 +278,13 @@ function admits(declared: Type, actual: Type): boolean {
   const { dtype, shape } = declared;
   return (dtype === undefined || dtype === actual.dtype)
     && (shape === undefined || (shape.length === actual.shape?.length && shape.every((dim, axis) => typeof dim !== 'number' || dim === actual.shape?.[axis])));
+}
+
+/** The names of the slots in `slots` that `others` lacks, the first few of them. */
+function without(slots: readonly InterfaceSlot[], others: readonly InterfaceSlot[]): string {
+  const known = new Set(others.map(({ name }) => name));
+  const names = slots.filter(({ name }) => !known.has(name)).map(({ name }) => `'${name}'`);
+  return names.slice(0, 4).join(', ') + (names.length > 4 ? ` and ${names.length - 4} more` : '');
 }
 
 function withoutLengths(type: Type | undefined): Type | undefined {

@@ -68,13 +68,19 @@ const broken: readonly [what: string, break_: (small: Small) => VerifyOptions | 
     const before = interfaceOf(model);
     open(graph).outputs = graph.outputs.map((slot) => ({ ...slot, name: `${slot.name}2` }));
     return { interface: before };
-  }, ['model/interface'], /the outputs of the model were 'y', 'z', but are now 'y2', 'z2'/],
+  }, ['model/interface'], /the outputs of the model have changed: they are now without 'y', 'z' and with 'y2', 'z2'/],
   ['a removed input of the interface', ({ model, edit, graph }) => {
     const spare = edit.addInput(graph, 'spare', floats);
     const before = interfaceOf(model);
     edit.remove(spare);
     return { interface: before };
-  }, ['model/interface'], /inputs/],
+  }, ['model/interface'], /the inputs of the model have changed: they are now without 'spare'$/],
+  ['another order of the interface', ({ model, graph }) => {
+    const before = interfaceOf(model);
+    open(graph).outputs = [...graph.outputs].reverse();
+    graph.outputs.forEach(({ value }, index) => { dropUse(value, graph, 1 - index); addUse(value, graph, index); });
+    return { interface: before };
+  }, ['model/interface'], /in another order/],
   ['another element type in the interface', ({ model, edit, value }) => {
     const before = interfaceOf(model);
     edit.setType(value('x'), tensorType('float16', ['N', 4]));
