@@ -84,7 +84,7 @@ async function run(prepared: Prepared, { model, files }: OpenedModel, runtime: O
       { version, versions: runtimeVersions(), target: plan.target, plugins: prepared.pluginFiles },
       reproducerFolder(options.reproducers === undefined ? undefined : resolve(host.cwd, options.reproducers)), host.signal,
     ),
-    provenance({ version, recipe: resolved, model: hashOf(files.map((file) => inputs[shown(file)]!.sha256)), target: plan.target }),
+    provenance({ version, recipe: resolved, model: hashOfFiles(files.map((file) => inputs[shown(file)]!.sha256)), target: plan.target }),
     measured.statistics,
     ...(host.isTTY ? [progress((text) => host.stderr.write(text), plan.steps.length, host.columns)] : []),
     acceptance((missed) => diagnostics.push(missed)),
@@ -118,6 +118,11 @@ async function run(prepared: Prepared, { model, files }: OpenedModel, runtime: O
   host.signal.throwIfAborted();
   writeFiles(filesToWrite(written, folder, host.cwd, report, options));
   return { outputs: Object.keys(outputs), report, diagnostics };
+}
+
+/** The hash of the model file, or of the hashes of it and its side files. */
+function hashOfFiles(hashes: readonly string[]): string {
+  return hashes.length === 1 ? hashes[0]! : hashOf(hashes);
 }
 
 /** Side files first, then what is asked for beside the models, the models last: renaming the last one is the commit. */

@@ -17,4 +17,5 @@ export { definePlugin, pluginApi, type Plugin } from './plugins.ts';
 export type { RecipeSource } from './prepare.ts';
 export { defineRecipe, type Acceptance, type Condition, type Recipe, type RecipeStep, type Selector } from './recipe/define.ts';
 export type { FileRecord, Report, StepReport } from './report/report.ts';
+export { starter, type Starter } from './starter.ts';
 export { version } from './version.ts';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Model, Node } from '../ir/model.ts';
+import type { Model, Node, Value } from '../ir/model.ts';
 import { printType } from '../ir/type.ts';
 import { costOf } from '../passes/cost.ts';
 import { Diagnostics, quietHost, type Host } from './host.ts';
@@ -17,7 +17,7 @@ import { checkSelector, operatorName, selectNodes } from './recipe/select.ts';
 import { validateTree } from './recipe/validate.ts';
 import { createRuntime } from './runtime/runtime.ts';
 
-/** One operator of a model, all its nodes together. */
+/** One operator of a model, all its nodes together. A constant that several operators read counts for the first. */
 export interface OperatorRow {
   readonly operator: string;
   readonly nodes: number;
@@ -109,9 +109,10 @@ function describe(file: string, model: Model, selected: readonly Node[] | undefi
 
 function operatorRows(nodes: readonly Node[]): OperatorRow[] {
   const rows = new Map<string, OperatorRow>();
+  const counted = new Set<Value>();
   for (const node of nodes) {
     const operator = operatorName(node);
-    const { macs, parameters, bytes } = costOf(node);
+    const { macs, parameters, bytes } = costOf(node, undefined, counted);
     const row = rows.get(operator) ?? { operator, nodes: 0, macs: 0, parameters: 0, bytes: 0 };
     rows.set(operator, {
       operator, nodes: row.nodes + 1, macs: macs === undefined || row.macs === undefined ? undefined : row.macs + macs,
@@ -128,10 +129,11 @@ function nodesOf(where: string, model: Model): readonly Node[] {
   const problems = new Problems();
   const written = parseValue('--where', where, problems);
   const selector = written && normalise(written, selectorSchema, '', definitions);
-  if (selector !== undefined && validateTree(selectorSchema, selector, problems, { what: 'a selector' })) checkSelector(selector, undefined, problems);
-  if (selector !== undefined && problems.list.length === 0) {
-    const nodes = selectNodes(selector, undefined, new ModelIndex(model), problems);
-    if (problems.list.length === 0) return [...nodes];
-  }
-  throw new Diagnostics(problems.list);
+  if (selector === undefined || !validateTree(selectorSchema, selector, problems, { what: 'a selector' })) throw new Diagnostics(problems.list);
+  const refuse = (): void => { if (problems.failed) throw new Diagnostics(problems.list); };
+  checkSelector(selector, undefined, problems);
+  refuse();
+  const nodes = selectNodes(selector, undefined, new ModelIndex(model), problems);
+  refuse();
+  return [...nodes];
 }

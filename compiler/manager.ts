@@ -74,7 +74,7 @@ async function runStep(model: Model, step: Step, world: World, cache: AnalysisCa
     return result;
   } catch (error) {
     const failure: Failure = { error, before, notes: [] };
-    for (const instrument of reversed) await instrument.failed?.(step, model, failure);
+    for (const instrument of reversed) await report(instrument, step, model, failure);
     restoreModel(model, before);
     signal.throwIfAborted();
     const diagnostic = attributed(error, step, failure.notes);
@@ -82,6 +82,15 @@ async function runStep(model: Model, step: Step, world: World, cache: AnalysisCa
       return { step, count: 0, before, remarks: [], stats: new Map(), outputs: [], reverted: asWarning(diagnostic) };
     }
     throw diagnostic;
+  }
+}
+
+/** Tells an instrument of a failure. What goes wrong with that must not hide the failure itself. */
+async function report(instrument: Instrument, step: Step, model: Model, failure: Failure): Promise<void> {
+  try {
+    await instrument.failed?.(step, model, failure);
+  } catch (error) {
+    failure.notes.push({ message: `what came after it failed as well: ${String(error)}` });
   }
 }
 
@@ -108,7 +117,7 @@ function contextOf(
     runtime,
     target,
     signal,
-    stat: (name, count = 1) => { stats.set(name, (stats.get(name) ?? 0) + count); },
+    stat: (name, count = 1) => { if (count !== 0) stats.set(name, (stats.get(name) ?? 0) + count); },
     remark: (remark) => { remarks.push(recordOf(remark, step.pass)); },
     progress: (done, total, what) => { for (const instrument of instruments) instrument.progress?.(step, done, total, what); },
     analysis: (analysis) => cache.get(analysis, model),

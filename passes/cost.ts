@@ -94,10 +94,12 @@ const settings: ReadonlyMap<string, readonly number[]> = new Map([
  * operations undefined; infer types at fixed input sizes to know them.
  *
  * Parameters are elements of floating-point constants, of constants of 8 bits and less (quantized weights), and of int32 biases of
- * QLinearConv and of dequantized ones; integers that steer (axes, shapes, indices) are not.
+ * QLinearConv and of dequantized ones; integers that steer (axes, shapes, indices) are not. Constants in `counted` are left out, and the others
+ * are added to it: so that the costs of several nodes add up.
  */
-export function costOf(node: Node, sizes: AxisSizes = new Map()): Cost {
-  const constants = [...new Set(node.inputs)].filter((value) => value?.constant !== undefined) as Value[];
+export function costOf(node: Node, sizes: AxisSizes = new Map(), counted: Set<Value> = new Set()): Cost {
+  const constants = [...new Set(node.inputs)].filter((value) => value?.constant !== undefined && !counted.has(value)) as Value[];
+  for (const value of constants) counted.add(value);
   return {
     macs: macsOf(node, shapeWith(node.graph, sizes)),
     parameters: sum(constants.filter((value) => isTrained(node, value)).map((value) => value.constant!.size)),

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { joinChunks } from '../../ir/bytes.ts';
 import type { DumpWriter } from '../instruments/dump.ts';
 import type { ReproducerWriter } from '../instruments/reproducer.ts';
+import { writeFiles } from './model-file.ts';
 
 /** Writes the files of a dump into a folder, which is made when the first one comes. */
 export function dumpFolder(folder: string): DumpWriter {
@@ -18,7 +18,7 @@ export function reproducerFolder(parent: string = tmpdir()): ReproducerWriter {
   return ({ id }, files) => {
     mkdirSync(parent, { recursive: true });
     const folder = mkdtempSync(join(parent, `onnxpress-${id.replaceAll(/[^\w.-]/g, '_')}-`));
-    for (const [name, content] of files) writeFileSync(join(folder, name), typeof content === 'string' ? content : joinChunks(content));
+    writeFiles([...files].map(([name, content]) => ({ path: join(folder, name), chunks: typeof content === 'string' ? [new TextEncoder().encode(content)] : content })));
     return folder;
   };
 }

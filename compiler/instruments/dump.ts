@@ -11,14 +11,14 @@ export type DumpWriter = (name: string, text: string) => void;
 
 /**
  * Prints the model as text before the first step and after each step that changed it, so that any two files that follow each other are a
- * step's before and after: `00-read.onnxtxt`, `02-fold.onnxtxt`. What a failing step left is `NN-ID.failed.onnxtxt`.
+ * step's before and after: `00-input.onnxtxt`, `02-fold.onnxtxt`. What a failing step left is `NN-ID.failed.onnxtxt`.
  */
 export function dump(write: DumpWriter): Instrument {
   let started = false;
   const print = (name: string, model: Model): void => { write(`${name}.onnxtxt`, printModel(model, { elideAbove, types: 'comments' })); };
   return {
     before(_step, model) {
-      if (!started) print('00-read', model);
+      if (!started) print('00-input', model);
       started = true;
     },
     after(step, model, { count }) {

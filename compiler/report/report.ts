@@ -1,3 +1,4 @@
+import type { DiagnosticFields } from '../../ir/diagnostic.ts';
 import type { StepResult } from '../manager.ts';
 import type { SkippedStep } from '../prepare.ts';
 import type { Figures, Statistics } from '../instruments/statistics.ts';
@@ -47,7 +48,8 @@ export interface Report {
   readonly outputs: Readonly<Record<string, FileRecord>>;
   readonly steps: readonly StepReport[];
   readonly model: { readonly before: Figures; readonly after: Figures };
-  readonly diagnostics: readonly unknown[];
+  /** Warnings. */
+  readonly diagnostics: readonly DiagnosticFields[];
   /** Milliseconds by step id; left out of reproducible reports. */
   readonly timings?: Readonly<Record<string, number>>;
 }

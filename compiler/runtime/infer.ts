@@ -182,8 +182,12 @@ function contradicts(found: Type | undefined, stated: Type | undefined): boolean
   return shape.length !== stated.shape.length || stated.shape.some((dim, axis) => typeof dim === 'number' && shape[axis] !== undefined && shape[axis] !== dim);
 }
 
-/** What was inferred, with unknown axes (or an unknown rank) taken from what is stated. */
+/**
+ * What was inferred, with unknown axes (or an unknown rank) taken from what is stated. Only numbers are taken: a symbol that an exporter wrote on a result
+ * is often one label for several lengths, whereas here equal symbols are equal lengths.
+ */
 function refined(found: Type, stated: Type | undefined): Type {
   if (found.kind !== 'tensor' || stated?.kind !== 'tensor' || stated.shape === undefined) return found;
-  return { ...found, shape: found.shape?.map((dim, axis) => dim ?? stated.shape![axis]) ?? stated.shape };
+  const numbers = stated.shape.map((dim) => (typeof dim === 'number' ? dim : undefined));
+  return { ...found, shape: found.shape?.map((dim, axis) => dim ?? numbers[axis]) ?? numbers };
 }

@@ -190,7 +190,9 @@ const clips = rule({
     const dtype = dtypeOfType(x.type);
     if (first === undefined || second === undefined || dtype === undefined || (root.op === 'Relu' && inner.op === 'Relu')) return false;
     const [low, high] = [Math.max(first[0], second[0]), Math.min(first[1], second[1])];
-    return low <= high && { low, high, dtype };
+    // Beyond 2^53 a bound was rounded on the way here.
+    const exact = isFloat(dtype) || [low, high].every((bound) => !Number.isFinite(bound) || Number.isSafeInteger(bound));
+    return exact && low <= high && { low, high, dtype };
   },
   rewrite: ($, { root, x }, { low, high, dtype }) => {
     const more = { types: [root.output.type] };

@@ -54,7 +54,7 @@ export class Evaluator {
       if (isQuantizer(node) || !this.context.select.has(node)) continue;
       const reads = readsOf(node);
       if (![...reads].every((value) => value.constant !== undefined || (value.producer !== undefined && found.has(value.producer)))) continue;
-      const hopeless = this.hopeless.get(node) ?? (isRandom(node) ? 'it gives other values at each run' : undefined);
+      const hopeless = this.hopeless.get(node) ?? hopelessOf(node);
       if (hopeless !== undefined) this.kept.set(node, hopeless);
       else if (node.outputs.every((value) => value === undefined || (bytesOf(value) ?? 0) <= largestIntermediate + bytesRead(reads))) found.add(node);
       else this.kept.set(node, 'its value is too large to be evaluated');
@@ -117,4 +117,14 @@ function bytesRead(values: Iterable<Value>): number {
   let sum = 0;
   for (const value of values) sum += value.constant?.byteLength ?? 0;
   return sum;
+}
+
+/** Why a node is never evaluated, whatever it reads. */
+function hopelessOf(node: Node): string | undefined {
+  if (isRandom(node)) return 'it gives other values at each run';
+  return isLoop(node) ? 'it has a loop, which may run for as long as it likes' : undefined;
+}
+
+function isLoop(node: Node): boolean {
+  return node.is('Loop', 'Scan') || node.subgraphs.some((body) => [...body.nodes()].some(isLoop));
 }

@@ -27,8 +27,8 @@ function trimOutputs(node: Node, context: Context): void {
     return;
   }
   const facts = opFacts(node.domain, node.op, opsetOf(node));
-  // Of a variadic operator (Split) the number of outputs has a meaning.
-  if (facts === undefined || facts.outputs[1] === Infinity) return;
+  // Of a variadic operator (Split) the number of outputs has a meaning, and BatchNormalization in training form has all of them.
+  if (facts === undefined || facts.outputs[1] === Infinity || node.is('BatchNormalization')) return;
   for (const value of node.outputs) {
     if (value === undefined || value.uses.length > 0 || value.index < facts.outputs[0] || node.outputs.every((other) => other === undefined || other === value)) continue;
     context.edit.dropOutput(value);

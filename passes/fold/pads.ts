@@ -104,7 +104,7 @@ function windowOf(node: Node, index: number, count: number): number {
   return node.ints('kernel_shape', [])[index % (count / 2)] ?? 0;
 }
 
-/** True if no element can be below zero. NaN passes through all of this alike. */
+/** True if no element can be below zero. Of NaN nothing is promised: a window of NaN and a padding of 0 may give 0 or, without the padding, what the kernel starts from. */
 function isNonNegative(value: Value): boolean {
   return value.producer?.is('Relu', 'Sigmoid', 'Abs', 'Softmax') ?? false;
 }

@@ -7,7 +7,8 @@ import { axisOf, dimsOf, listOf, rankOf } from './operands.ts';
 
 /**
  * Shape arithmetic, computed from types instead of at run time. Symbols stand for lengths that are only known then: a symbolic batch
- * stays symbolic. Exact, as long as the model's declared types are right, which the runtime has checked.
+ * stays symbolic. Exact, since symbols come from the inputs of the graph alone (inference takes none from what is declared of results), as long
+ * as axes of inputs that have one name have one length.
  */
 
 const arithmetic = ['Shape', 'Size', 'Gather', 'Slice', 'Concat', 'Unsqueeze', 'Squeeze', 'Cast', 'Reshape', 'Add', 'Sub', 'Mul', 'Div'];

@@ -149,7 +149,7 @@ describe('compile', () => {
     place.writeModel('small.onnx', smallModel.replace('[relu] r = Relu (c)', '[same] s = Identity (c)\n  [relu] r = Relu (s)'));
     await run({ dump: 'texts' });
     const names = place.files().filter((name) => name.startsWith('texts/'));
-    expect(names).to.deep.equal(['texts/00-read.onnxtxt', 'texts/01-fold.onnxtxt']);
+    expect(names).to.deep.equal(['texts/00-input.onnxtxt', 'texts/01-fold.onnxtxt']);
     expect(names.map((name) => place.read(name).includes('Identity'))).to.deep.equal([true, false]);
   });
 });

@@ -87,7 +87,7 @@ describe('instruments', () => {
       await failed?.(step(plain, { number: 3 }), m, { error: new Error('x'), before: first, notes: [] });
       new Editor(m).rename(m.graph.first!, 'renamed');
       await failed?.(step(plain, { number: 4 }), m, { error: new Error('x'), before: first, notes: [] });
-      expect([...files.keys()]).to.deep.equal(['00-read.onnxtxt', '02-a_b_c.onnxtxt', '04-plain.failed.onnxtxt']);
+      expect([...files.keys()]).to.deep.equal(['00-input.onnxtxt', '02-a_b_c.onnxtxt', '04-plain.failed.onnxtxt']);
       expect(parseModel(files.get('02-a_b_c.onnxtxt')!.replace(/"sha256:[^"]*"/g, (hash) => hash), { tensor: () => [...m.graph.constants][1]!.tensor! }).graph.nodeCount).to.equal(4);
     });
   });
