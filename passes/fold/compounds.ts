@@ -15,10 +15,10 @@ function scalar({ constant: tensor }: Constant): number | undefined {
   return tensor.size === 1 ? tensor.floats()[0] : undefined;
 }
 
-/** True if a constant is this number, up to how finely exporters write it: a relative 1e-4. */
+/** True if a constant is this number, up to how finely exporters write it: about five digits. */
 function isAbout(value: Constant, number: number): boolean {
   const found = scalar(value);
-  return found !== undefined && Math.abs(found - number) <= 1e-4 * Math.abs(number);
+  return found !== undefined && Math.abs(found - number) <= 2e-5 * Math.abs(number);
 }
 
 /** Constants of one element but several axes make a result of more axes than `x` has; the operators that stand for it keep the rank. */

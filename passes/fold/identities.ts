@@ -202,7 +202,7 @@ const whereConstant = rule({
   rewrite: (_, __, { taken }) => taken,
 });
 
-/** Nodes whose output is their input: bit for bit, but for the sign of a zero in `neutral-operand`. */
+/** Nodes whose output is their input: bit for bit, but for the sign of a zero in `neutral-operand`, and infinities in `clip-unbounded`, which ONNX Runtime clips to the largest finite number. */
 export const identities: readonly Rule[] = [
   identity, dropout, cast, pad, slice, reshape, transpose, single, emptyOperand, resize, neutral, pool, reduceOne, gather, tile, splitOne, clip, whereConstant,
 ];
