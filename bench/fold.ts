@@ -8,6 +8,7 @@
 import { basename } from 'node:path';
 import { openModelFile } from '../compiler/files/model-file.ts';
 import { inferTypes, runPass } from '../compiler/manager.ts';
+import { loadTarget } from '../compiler/targets.ts';
 import { createRuntime } from '../compiler/runtime/runtime.ts';
 import { chunksLength } from '../ir/bytes.ts';
 import { Editor } from '../ir/edit.ts';
@@ -33,7 +34,7 @@ for (const [round, path] of [process.argv[2], ...process.argv.slice(2)].entries(
   const start = performance.now();
   normalizeModel(model, new Editor(model));
   await inferTypes(model, runtime);
-  await runPass(model, fold, options, { runtime, target: { name: 'portable' } });
+  await runPass(model, fold, options, { runtime, target: loadTarget('portable') });
   const bytes = chunksLength(writeModel(model).model);
   const seconds = (performance.now() - start) / 1000;
   close();

@@ -91,7 +91,7 @@ async function run(prepared: Prepared, { model, files }: OpenedModel, runtime: O
     verify(() => known.slots),
     measured.timing,
   ];
-  const world = { runtime, target: { ...loadTarget(plan.target) }, signal: host.signal, instruments };
+  const world = { runtime, target: loadTarget(plan.target), signal: host.signal, instruments };
   const [first] = await runSteps(model, [normalizeStep], world);
   if (first!.count === 0) await inferTypes(model, runtime);
   known.slots = interfaceOf(model);

@@ -3,7 +3,7 @@ export { Diagnostic, type DiagnosticFields, type NodeReference, type Note, type 
 export { defineAnalysis, type Analysis } from '../passes/analysis.ts';
 export { builtInPasses } from '../passes/index.ts';
 export type { OptionOf, OptionSchema, OptionsOf, OptionsSchema } from '../passes/options.ts';
-export { definePass, type OutputFile, type Pass, type PassContext, type PassDeclaration, type Remark, type Selection, type TargetFacts, type Token, type Tokens } from '../passes/pass.ts';
+export { definePass, type OutputFile, type Pass, type PassContext, type PassDeclaration, type Remark, type Selection, type Token, type Tokens, type WantsContext } from '../passes/pass.ts';
 export type { Feeds, Runtime, Session, SessionOptions } from '../passes/runtime.ts';
 export { run } from './cli/run.ts';
 export { compile, type CompileOptions, type CompileResult } from './compile.ts';

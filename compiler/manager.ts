@@ -5,8 +5,12 @@ import type { Model, Node } from '../ir/model.ts';
 import { sortModel } from '../ir/order.ts';
 import { sameType } from '../ir/type.ts';
 import { AnalysisCache } from '../passes/analysis.ts';
-import type { OutputFile, Pass, PassContext, Remark, Selection, TargetFacts } from '../passes/pass.ts';
+import type { DataSource } from '../passes/data.ts';
+import { tokensFor, type OutputFile, type Pass, type PassContext, type Remark, type Selection } from '../passes/pass.ts';
 import type { Runtime } from '../passes/runtime.ts';
+import type { StatisticsRequest } from '../passes/statistics/request.ts';
+import type { Statistics } from '../passes/statistics/statistics.ts';
+import type { Target } from '../passes/target.ts';
 import { asWarning, isMissedBudget, type Acceptance } from './instruments/acceptance.ts';
 import type { Change, Failure, Instrument, RemarkRecord } from './instruments/instrument.ts';
 
@@ -28,7 +32,13 @@ export interface Step {
 /** What steps run in. */
 export interface World {
   readonly runtime: Runtime;
-  readonly target: TargetFacts;
+  readonly target: Target;
+  /** Opens named data for the inputs of a model. */
+  readonly data?: (name: string, model: Model) => Promise<DataSource>;
+  /** Sizes of symbolic dimensions. */
+  readonly sizes?: ReadonlyMap<string, number>;
+  /** Statistics that hold for the model before the first step. */
+  readonly statistics?: Statistics;
   readonly signal: AbortSignal;
   readonly instruments: readonly Instrument[];
 }
@@ -37,6 +47,8 @@ export interface World {
 export interface StepResult extends Change {
   readonly step: Step;
   readonly outputs: readonly OutputFile[];
+  /** What the pass left for the report, by name. */
+  readonly records: ReadonlyMap<string, unknown>;
   /** The budget that the step missed and for which it was taken back (`onFail: revert`); `count` is 0 then. */
   readonly reverted?: Diagnostic;
 }
@@ -48,38 +60,50 @@ export interface StepResult extends Change {
  * `onFail: revert` is taken back, and the run goes on.
  */
 export async function runSteps(model: Model, steps: readonly Step[], world: World): Promise<StepResult[]> {
-  const cache = new AnalysisCache();
+  const run: Run = { model, world, cache: new AnalysisCache(), statistics: world.statistics };
   const results: StepResult[] = [];
-  for (const step of steps) results.push(await runStep(model, step, world, cache));
+  for (const [index, step] of steps.entries()) results.push(await runStep(step, steps.slice(index + 1), run));
   return results;
 }
 
-async function runStep(model: Model, step: Step, world: World, cache: AnalysisCache): Promise<StepResult> {
+/** What one run carries from step to step. */
+interface Run {
+  readonly model: Model;
+  readonly world: World;
+  readonly cache: AnalysisCache;
+  statistics: Statistics | undefined;
+}
+
+async function runStep(step: Step, later: readonly Step[], run: Run): Promise<StepResult> {
+  const { model, world } = run;
   const { instruments, signal } = world;
+  const { statistics } = run;
   const reversed = instruments.toReversed();
   const before = cloneModel(model);
   try {
     for (const instrument of instruments) await instrument.before?.(step, model);
     const edit = new Editor(model);
-    const records = { remarks: [] as RemarkRecord[], stats: new Map<string, number>(), outputs: [] as OutputFile[] };
+    const left: Left = { remarks: [], stats: new Map(), outputs: [], records: new Map() };
     signal.throwIfAborted();
-    await step.pass.run(model, contextOf(model, step, world, edit, cache, records));
+    await step.pass.run(model, contextOf(step, edit, run, wantedBy(later, step, run), left));
     signal.throwIfAborted();
     if (edit.changes > 0) {
+      if (run.statistics === statistics) run.statistics = kept(statistics, step);
       sortModel(model);
       await inferTypes(model, world.runtime);
     }
-    const result: StepResult = { step, count: edit.changes, before, ...records };
+    const result: StepResult = { step, count: edit.changes, before, ...left };
     for (const instrument of reversed) await instrument.after?.(step, model, result);
     return result;
   } catch (error) {
     const failure: Failure = { error, before, notes: [] };
     for (const instrument of reversed) await report(instrument, step, model, failure);
     restoreModel(model, before);
+    run.statistics = statistics;
     signal.throwIfAborted();
     const diagnostic = attributed(error, step, failure.notes);
     if (isMissedBudget(error) && step.accept?.onFail === 'revert') {
-      return { step, count: 0, before, remarks: [], stats: new Map(), outputs: [], reverted: asWarning(diagnostic) };
+      return { step, count: 0, before, remarks: [], stats: new Map(), outputs: [], records: new Map(), reverted: asWarning(diagnostic) };
     }
     throw diagnostic;
   }
@@ -106,10 +130,37 @@ export function selectionOf(selected: ReadonlySet<string> | undefined): Selectio
   return { everything: false, has: (node: Node) => node.origin.some((name) => selected.has(name)) };
 }
 
+/** What a pass leaves besides the changed model. */
+interface Left {
+  readonly remarks: RemarkRecord[];
+  readonly stats: Map<string, number>;
+  readonly outputs: OutputFile[];
+  readonly records: Map<string, unknown>;
+}
+
+/** Statistics that are still valid after a step that changed the model. */
+function kept(statistics: Statistics | undefined, { pass, options }: Step): Statistics | undefined {
+  const tokens = tokensFor(pass.keeps, options as never);
+  if (statistics === undefined || !tokens.includes('ranges')) return undefined;
+  return tokens.includes('moments') ? statistics : { ...statistics, moments: new Map() };
+}
+
+const gathers = ({ pass, options }: Step): boolean => tokensFor(pass.gives, options as never).some((token) => token === 'ranges' || token === 'moments');
+
+/** The requests of the steps that will use what `step` gathers: those up to the next step that gathers anew. */
+function wantedBy(later: readonly Step[], step: Step, { model, world: { target, sizes = new Map() }, cache }: Run): StatisticsRequest[] {
+  if (!gathers(step)) return [];
+  const next = later.findIndex(gathers);
+  return later.slice(0, next < 0 ? undefined : next).flatMap(({ pass, options, selected }) => {
+    const request = (pass as Pass).wants?.(model, { options, select: selectionOf(selected), target, sizes, analysis: (analysis) => cache.get(analysis, model) });
+    return request === undefined ? [] : [request];
+  });
+}
+
 function contextOf(
-  model: Model, step: Step, { runtime, target, signal, instruments }: World, edit: Editor, cache: AnalysisCache,
-  { remarks, stats, outputs }: { remarks: RemarkRecord[]; stats: Map<string, number>; outputs: OutputFile[] },
+  step: Step, edit: Editor, run: Run, wanted: readonly StatisticsRequest[], { remarks, stats, outputs, records }: Left,
 ): PassContext<Readonly<Record<string, unknown>>> {
+  const { model, world: { runtime, target, signal, instruments, data, sizes = new Map() }, cache } = run;
   return {
     options: step.options,
     select: selectionOf(step.selected),
@@ -117,12 +168,21 @@ function contextOf(
     runtime,
     target,
     signal,
+    sizes,
+    wanted,
+    data: (name) => (data === undefined ? Promise.reject(noData(name)) : data(name, model)),
+    statistics: { get: () => run.statistics, set: (statistics) => { run.statistics = statistics; } },
+    record: (name, value) => { records.set(name, value); },
     stat: (name, count = 1) => { if (count !== 0) stats.set(name, (stats.get(name) ?? 0) + count); },
     remark: (remark) => { remarks.push(recordOf(remark, step.pass)); },
     progress: (done, total, what) => { for (const instrument of instruments) instrument.progress?.(step, done, total, what); },
     analysis: (analysis) => cache.get(analysis, model),
     output: (file) => { outputs.push(file); },
   };
+}
+
+function noData(name: string): Diagnostic {
+  return new Diagnostic('data/unknown', `there is no data '${name}'`, { suggestion: 'Name it under `data` in the recipe.' });
 }
 
 function recordOf({ kind, rule, message, node, tensor }: Remark, pass: Pass): RemarkRecord {
@@ -144,16 +204,19 @@ function attributed(error: unknown, { id, pass }: Step, notes: readonly Note[]):
 /** What running a single pass needs beside the model; used by tests, which have no recipe. */
 export interface RunPassOptions {
   readonly runtime: Runtime;
-  readonly target: TargetFacts;
+  readonly target: Target;
   /** Names of nodes as read; undefined selects everything. */
   readonly select?: ReadonlySet<string> | undefined;
   readonly signal?: AbortSignal;
   readonly instruments?: readonly Instrument[];
+  readonly data?: World['data'];
+  readonly sizes?: ReadonlyMap<string, number>;
+  readonly statistics?: Statistics;
 }
 
 /** Runs one pass on a model with the given options (validated, with defaults), in the same way as a recipe's step. */
-export async function runPass(model: Model, pass: Pass, options: Readonly<Record<string, unknown>>, { runtime, target, select, signal, instruments = [] }: RunPassOptions): Promise<StepResult> {
+export async function runPass(model: Model, pass: Pass, options: Readonly<Record<string, unknown>>, { select, signal, instruments = [], ...world }: RunPassOptions): Promise<StepResult> {
   const step: Step = { id: pass.name, number: 1, pass, options, selected: select };
-  const [result] = await runSteps(model, [step], { runtime, target, signal: signal ?? new AbortController().signal, instruments });
+  const [result] = await runSteps(model, [step], { ...world, signal: signal ?? new AbortController().signal, instruments } as World);
   return result!;
 }

@@ -2,7 +2,11 @@ import type { Editor } from '../ir/edit.ts';
 import type { Model, Node } from '../ir/model.ts';
 import type { Analysis } from './analysis.ts';
 import type { OptionsOf, OptionsSchema } from './options.ts';
+import type { DataSource } from './data.ts';
 import type { Runtime } from './runtime.ts';
+import type { StatisticsRequest } from './statistics/request.ts';
+import type { Statistics } from './statistics/statistics.ts';
+import type { Target } from './target.ts';
 
 /**
  * Names of what steps hand to each other. An artefact token (`ranges`, `moments`) stands for data about the values of the model: the
@@ -33,12 +37,6 @@ export interface Selection {
   readonly everything: boolean;
 }
 
-/** Target facts that passes may read (specs/targets/*.json). */
-export interface TargetFacts {
-  readonly name: string;
-  readonly [fact: string]: unknown;
-}
-
 /** Everything a running pass is given. It reaches the world through this and nothing else. */
 export interface PassContext<O> {
   /** The step's options, validated, with defaults. */
@@ -46,7 +44,7 @@ export interface PassContext<O> {
   readonly select: Selection;
   readonly edit: Editor;
   readonly runtime: Runtime;
-  readonly target: TargetFacts;
+  readonly target: Target;
   /** Adds to a named count of the step's statistics. */
   readonly stat: (name: string, count?: number) => void;
   readonly remark: (remark: Remark) => void;
@@ -54,11 +52,24 @@ export interface PassContext<O> {
   readonly progress: (done: number, total: number, what?: string) => void;
   /** Result of an analysis of the model as it is now; computed once for each version of the model. */
   readonly analysis: <T>(analysis: Analysis<T>) => T;
+  /** Opens data that the recipe names under `data`, for the inputs of the model. Throws `data/unknown` for any other name. */
+  readonly data: (name: string) => Promise<DataSource>;
+  /** The sizes of symbolic dimensions at which the model will mostly run: the opt shapes of the recipe's `inputs`. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** What later steps want to know about the model as it is now (`wants`), for the step that gathers it. */
+  readonly wanted: readonly StatisticsRequest[];
+  /** The statistics that are valid for the model as it is now, or nothing. Setting them is what gives the tokens `ranges` and `moments` their content. */
+  readonly statistics: { get(): Statistics | undefined; set(statistics: Statistics): void };
+  /** Leaves data of the step for the report, under a name: JSON that `--report` and the HTML report show. */
+  readonly record: (name: string, data: unknown) => void;
   /** Registers an output file; nothing is written unless the whole compile succeeds. */
   readonly output: (file: OutputFile) => void;
   /** Aborted when the user interrupts; `throwIfAborted()` at safe points. */
   readonly signal: AbortSignal;
 }
+
+/** What a pass may look at to say which statistics it will want. */
+export type WantsContext<O> = Pick<PassContext<O>, 'options' | 'select' | 'target' | 'sizes' | 'analysis'>;
 
 /** A file that a pass wants to leave behind. `main` marks the model, which is renamed into place last. */
 export interface OutputFile {
@@ -86,6 +97,11 @@ export interface PassDeclaration<S extends OptionsSchema = OptionsSchema> {
   readonly gives?: Tokens<OptionsOf<S>>;
   /** Artefact tokens that stay valid although the step changes the model. */
   readonly keeps?: Tokens<OptionsOf<S>>;
+  /**
+   * Statistics that the step will want of the model as it is when they are gathered. Called by the manager just before a step that gives
+   * `ranges` or `moments` runs; the steps between them keep these tokens, so the model will be the same as far as the request goes.
+   */
+  readonly wants?: (model: Model, context: WantsContext<OptionsOf<S>>) => StatisticsRequest;
   /** Files that the step will write, from its options alone: static, for build systems. */
   readonly outputs?: (options: OptionsOf<S>) => readonly string[];
   /** False for a pass that changes the model again when it runs again (pruning by an amount). */

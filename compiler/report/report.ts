@@ -32,6 +32,8 @@ export interface StepReport {
   readonly remarks: readonly RemarkRecord[];
   /** Files that it wrote, relative to the recipe. */
   readonly outputs: readonly string[];
+  /** What the pass left for the report, by name. */
+  readonly records?: Readonly<Record<string, unknown>>;
   /** Absent for a step that did not run. */
   readonly figures?: { readonly before: Figures; readonly after: Figures };
 }
@@ -56,13 +58,14 @@ export interface Report {
 
 /** The reports of all steps, those that did not run included, in the order of the recipe. */
 export function stepReports(results: readonly StepResult[], skipped: readonly SkippedStep[], figures: Statistics['figures']): StepReport[] {
-  const ran = results.map(({ step: { id, number, pass, options, selected }, count, stats, remarks, outputs, reverted }): StepReport => {
+  const ran = results.map(({ step: { id, number, pass, options, selected }, count, stats, remarks, outputs, records, reverted }): StepReport => {
     const measured = figures.get(id);
     return {
       id, number, pass: pass.name, version: pass.version, options,
       ...(selected && { selected: [...selected] }),
       ...(reverted && { reverted: reverted.message }),
       changes: count, stats: Object.fromEntries(stats), remarks, outputs: outputs.map(({ path }) => path),
+      ...(records.size > 0 && { records: Object.fromEntries(records) }),
       ...(measured && number > 0 && { figures: measured }),
     };
   });

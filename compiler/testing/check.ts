@@ -8,7 +8,8 @@ import { normalizeModel } from '../../ir/normalize.ts';
 import { writeModel } from '../../ir/onnx/write.ts';
 import { parseModel } from '../../ir/text/index.ts';
 import { interfaceOf, verifyModel } from '../../ir/verify.ts';
-import { tokensFor, type Pass, type TargetFacts } from '../../passes/pass.ts';
+import { tokensFor, type Pass } from '../../passes/pass.ts';
+import type { Target } from '../../passes/target.ts';
 import type { Runtime } from '../../passes/runtime.ts';
 import { inferTypes, runPass, type StepResult } from '../manager.ts';
 import type { Case } from './case.ts';
@@ -65,7 +66,7 @@ export interface Failure {
 /** What cases are checked in. */
 export interface CaseWorld {
   readonly runtime: Runtime;
-  readonly target: TargetFacts;
+  readonly target: Target;
   /** For cases that do not state their own. */
   readonly tolerance: Tolerance | 'none';
 }

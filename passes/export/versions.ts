@@ -4,7 +4,7 @@ import type { Editor } from '../../ir/edit.ts';
 import type { Model } from '../../ir/model.ts';
 import { newestOpset, opFacts } from '../../ir/ops.ts';
 import { dtypeOfType } from '../../ir/type.ts';
-import type { TargetFacts } from '../pass.ts';
+import type { Target } from '../target.ts';
 
 /** The IR version that brought each element type; all others are as old as IR 3 (onnx.proto, comments on IR versions). */
 const typeVersions: ReadonlyMap<DType, number> = new Map<DType, number>([
@@ -82,7 +82,7 @@ function* typeFeature(dtype: DType | undefined, name: string): Iterable<{ readon
 }
 
 /** What the target says against the versions that are written. */
-export function targetRemarks(model: Model, target: TargetFacts): string[] {
+export function targetRemarks(model: Model, target: Target): string[] {
   const range = (fact: unknown): { readonly min: number; readonly max: number } | undefined =>
     typeof fact === 'object' && fact !== null && 'min' in fact && 'max' in fact ? fact as { min: number; max: number } : undefined;
   const check = (what: string, version: number | undefined, allowed: { readonly min: number; readonly max: number } | undefined): string[] =>

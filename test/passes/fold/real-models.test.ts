@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { inferTypes, runPass } from '../../../compiler/manager.ts';
+import { loadTarget } from '../../../compiler/targets.ts';
 import { createRuntime, type OrtRuntime } from '../../../compiler/runtime/runtime.ts';
 import { difference } from '../../../compiler/testing/compare.ts';
 import { memorySource } from '../../../ir/bytes.ts';
@@ -48,7 +49,7 @@ describe(`fold on real models${shared === undefined ? ' (skipped: ../shared is a
       const model = load(name);
       const original = cloneModel(model);
       await inferTypes(model, runtime);
-      await runPass(model, fold, { maxGrowth: 65536, batchNorm: true, compounds: false }, { runtime, target: { name: 'portable' } });
+      await runPass(model, fold, { maxGrowth: 65536, batchNorm: true, compounds: false }, { runtime, target: loadTarget('portable') });
       expect(verifyModel(model).map(String)).to.deep.equal([]);
       expect(model.graph.nodeCount).to.be.at.most(most ?? original.graph.nodeCount);
       if (tooLargeToRun.has(name)) return;
@@ -62,7 +63,7 @@ describe(`fold on real models${shared === undefined ? ' (skipped: ../shared is a
     it(`${normalised} folds to ${folded}`, async () => {
       const [ours, theirs] = [load(normalised), load(folded)];
       await inferTypes(ours, runtime);
-      await runPass(ours, fold, { maxGrowth: 65536, batchNorm: true, compounds: false }, { runtime, target: { name: 'portable' } });
+      await runPass(ours, fold, { maxGrowth: 65536, batchNorm: true, compounds: false }, { runtime, target: loadTarget('portable') });
       const feeds = feedsFor(ours, []);
       const [a, b] = [await outputs(ours, feeds, runtime), await outputs(theirs, rename(feeds, theirs), runtime)];
       const [x, y] = [[...a.values()][0]!, [...b.values()][0]!];
