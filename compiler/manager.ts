@@ -152,7 +152,7 @@ function wantedBy(later: readonly Step[], step: Step, { model, world: { target, 
   if (!gathers(step)) return [];
   const next = later.findIndex(gathers);
   return later.slice(0, next < 0 ? undefined : next).flatMap(({ pass, options, selected }) => {
-    const request = (pass as Pass).wants?.(model, { options, select: selectionOf(selected), target, sizes, analysis: (analysis) => cache.get(analysis, model) });
+    const request = pass.wants?.(model, { options, select: selectionOf(selected), target, sizes, analysis: (analysis) => cache.get(analysis, model) });
     return request === undefined ? [] : [request];
   });
 }
