@@ -1,5 +1,5 @@
 import type { Node, Value } from '../../ir/model.ts';
-import { shapeOf } from '../../ir/type.ts';
+import { shapeOf, type Dim } from '../../ir/type.ts';
 import { linearOf, type Linear } from '../fold/linear.ts';
 import { listOf, numbersOf } from '../fold/operands.ts';
 import { Decline } from '../rewrite.ts';
@@ -182,20 +182,14 @@ const reshape: ChannelRule = (node, classes) => {
   const [from, to] = [shapeOf(x?.type), shapeOf(node.outputs[0]?.type)];
   if (input === undefined || from === undefined || to === undefined) return false;
   const rest = from.slice(input.axis);
-  if (!rest.every((dim) => typeof dim === 'number')) return false;
-  const inner = rest.slice(1).reduce<number>((total, dim) => total * (dim as number), 1);
-  // What lies behind the channels' axis is known on both sides, so what lies before it has the same number of elements.
-  for (let axis = 0, size = 1; axis < to.length; axis++) {
-    const tail = to.slice(axis);
-    if (!tail.every((dim) => typeof dim === 'number')) continue;
-    size = tail.reduce<number>((total, dim) => total * (dim as number), 1);
-    if (size !== inner * input.ids.length || size === 0) continue;
-    if (to[axis] === input.ids.length) classes.set(node.outputs[0]!, axis, input.ids);
-    else if (to[axis] === size) classes.set(node.outputs[0]!, axis, input.ids.length === size ? input.ids : Int32Array.from({ length: size }, (_, at) => input.ids[Math.floor(at / inner)]!));
-    else continue;
-    return true;
-  }
-  return false;
+  const product = (dims: readonly Dim[]): number | undefined => (dims.every((dim) => typeof dim === 'number') ? dims.reduce((total, dim) => total * dim, 1) : undefined);
+  const [inner, own] = [product(rest.slice(1)), input.ids.length];
+  if (inner === undefined || rest[0] !== own || inner === 0) return false;
+  // The same number of elements behind an axis on both sides: then there is the same number before it.
+  const axis = to.findIndex((dim, at) => product(to.slice(at)) === inner * own && (dim === own || dim === inner * own));
+  if (axis < 0) return false;
+  classes.set(node.outputs[0]!, axis, to[axis] === own ? input.ids : Int32Array.from({ length: inner * own }, (_, at) => input.ids[Math.floor(at / inner)]!));
+  return true;
 };
 
 /** Over all axes but that of the channels. */

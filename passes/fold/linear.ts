@@ -1,7 +1,7 @@
 import type { Node, Value } from '../../ir/model.ts';
 import { sizeOf, Tensor } from '../../ir/tensor.ts';
 import type { Constant } from '../pattern.ts';
-import { no, type Builder, type Decline } from '../rewrite.ts';
+import { Decline, no, type Builder, type MadeNode } from '../rewrite.ts';
 import type { ChannelAffine } from './channel-affine.ts';
 import { rankOf } from './operands.ts';
 
@@ -23,8 +23,8 @@ export interface Linear {
   readonly inputs: number;
   readonly outputs: number;
   /** Output channel that the weights of this row and column contribute to, and the input channel that they read. */
-  outputOf(row: number, column: number): number;
-  inputOf(row: number, column: number): number;
+  readonly outputOf: (row: number, column: number) => number;
+  readonly inputOf: (row: number, column: number) => number;
 }
 
 /** Conv, ConvTranspose, Gemm or MatMul as Linear; declines with the reason where its weights cannot be changed, false where it is another form. */
@@ -63,14 +63,14 @@ export interface Rescaled {
   readonly bias: Float32Array | Float64Array;
 }
 
-/** The output channels scaled and shifted: W'[o,…] = scale[o] · W[o,…], b' = scale · b + shift. Products in float64, rounded once. Declines where one overflows. */
+/** The output channels scaled and shifted: W'[o,…] = scale[o] · W[o,…], b' = scale · b + shift. Products in float64, rounded once. Declines where one overflows or a channel vanishes. */
 export function scaleOutputs(linear: Linear, { scale, shift }: ChannelAffine): Rescaled | Decline {
-  const weight = scaled(linear, (row, column) => scale[linear.outputOf(row, column)]!);
+  const weight = scaled(linear, scale, (row, column) => linear.outputOf(row, column));
   const bias = biasOf(linear).map((value, channel) => value * scale[channel]! + shift[channel]!);
   return inRange(linear, weight, bias);
 }
 
-/** The input channels scaled and shifted before the node reads them: W'[o,i] = W[o,i] · scale[i], b' = b + Σ W[o,i] · shift[i], summed in float64. Declines where one overflows. */
+/** The input channels scaled and shifted before the node reads them: W'[o,i] = W[o,i] · scale[i], b' = b + Σ W[o,i] · shift[i], summed in float64. Declines where one overflows or a channel vanishes. */
 export function scaleInputs(linear: Linear, { scale, shift }: ChannelAffine): Rescaled | Decline {
   const { node, rows, columns, taps } = linear;
   const bias = biasOf(linear);
@@ -83,7 +83,7 @@ export function scaleInputs(linear: Linear, { scale, shift }: ChannelAffine): Re
       bias[linear.outputOf(row, column)]! += alpha * sum * shift[linear.inputOf(row, column)]!;
     }
   }
-  return inRange(linear, scaled(linear, (row, column) => scale[linear.inputOf(row, column)]!), bias);
+  return inRange(linear, scaled(linear, scale, (row, column) => linear.inputOf(row, column)), bias);
 }
 
 /** True if the bias of a Gemm is absent or one constant for each column, so that it can be scaled. */
@@ -101,36 +101,57 @@ function biasOf({ node, bias, outputs }: Linear): Float64Array {
   return Float64Array.from({ length: outputs }, (_, channel) => (elements === undefined ? 0 : beta * (elements.length === 1 ? elements[0]! : elements[channel]!)));
 }
 
-/** The weights times a factor for each row and column, in float64, rounded once. */
-function scaled({ weight, rows, columns, taps }: Linear, factorOf: (row: number, column: number) => number): Tensor {
-  const { dtype, shape } = weight.constant;
+/** The least positive normal number: below it a product loses bits, at last all of them. */
+const leastNormal = { float: 2 ** -126, double: 2 ** -1022 };
+
+/**
+ * The weights times the factor of their channel, in float64, rounded once. Declines where all weights of a channel become so small that bits are lost: what made up
+ * for the factor elsewhere in the model would no longer find them. Beside a normal weight of the channel a smaller one loses less than that one is rounded by.
+ */
+function scaled(linear: Linear, factors: Float64Array, channelOf: (row: number, column: number) => number): Tensor | Decline {
+  const { weight, rows, columns, taps, node } = linear;
+  const { shape } = weight.constant;
+  const dtype = weight.constant.dtype as keyof typeof leastNormal;
   const elements = weight.constant.floats();
   const result = dtype === 'double' ? new Float64Array(elements.length) : new Float32Array(elements.length);
+  const largest = new Float64Array(factors.length);
+  const lossy = new Set<number>();
   for (let row = 0, at = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      const factor = factorOf(row, column);
-      for (const end = at + taps; at < end; at++) result[at] = elements[at]! * factor;
+      const channel = channelOf(row, column);
+      const factor = factors[channel]!;
+      let most = largest[channel]!;
+      for (const end = at + taps; at < end; at++) {
+        const product = elements[at]! * factor;
+        result[at] = product;
+        const size = Math.abs(product);
+        if (size > most) most = size;
+        if (size < leastNormal[dtype] && (result[at] !== product || (product === 0 && factor !== 0 && elements[at] !== 0))) lossy.add(channel);
+      }
+      largest[channel] = most;
     }
   }
-  return Tensor.of(dtype, result, shape);
+  const lost = [...lossy].find((channel) => largest[channel]! < leastNormal[dtype]);
+  return lost === undefined ? Tensor.of(dtype, result, shape) : no(`its weights of channel ${lost} would vanish: they come to at most ${largest[lost]!}`, node);
 }
 
 /** Two factors that cancel in the model may overflow when they meet in the weights. */
-function inRange(linear: Linear, weight: Tensor, exact: Float64Array): Rescaled | Decline {
+function inRange(linear: Linear, weight: Tensor | Decline, exact: Float64Array): Rescaled | Decline {
+  if (weight instanceof Decline) return weight;
   const bias = weight.dtype === 'double' ? exact : Float32Array.from(exact);
   return weight.floats().every(Number.isFinite) && bias.every(Number.isFinite) ? { linear, weight, bias } : no('its weights would not be finite', linear.node);
 }
 
-/** The node with other weights and a bias, reading `x`; a MatMul becomes a Gemm, which has a bias. */
-export function rebuild($: Builder, { linear: { node, weight, bias }, weight: tensor, bias: shift }: Rescaled, x: Value = node.inputs[0]!): Value {
+/** The node with other weights and a bias, reading `x`; a MatMul becomes a Gemm, which has a bias. `more` is for where it does not stand for the root. */
+export function rebuild($: Builder, { linear: { node, weight, bias }, weight: tensor, bias: shift }: Rescaled, x: Value = node.inputs[0]!, more: MadeNode = {}): Value {
   const w = $.constant(tensor, weight.name);
   // A bias that is zero throughout, where there was none, is left out.
   const needsBias = bias !== undefined || shift.some((value) => value !== 0);
   const b = needsBias ? $.constant(Tensor.of(tensor.dtype, shift), bias?.name ?? `${node.name}.bias`) : undefined;
-  if (node.is('MatMul')) return $.op(b === undefined ? 'MatMul' : 'Gemm', [x, w, b], {});
+  if (node.is('MatMul')) return $.op(b === undefined ? 'MatMul' : 'Gemm', [x, w, b], {}, more);
   const attributes = new Map(node.attributes);
   attributes.delete('beta');
-  return $.op(node.op, [x, w, b], attributes);
+  return $.op(node.op, [x, w, b], attributes, more);
 }
 
 /** True if the bias may be changed: absent or constant. */
