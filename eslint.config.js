@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'coverage/**', 'eslint.config.js', 'build/**', 'plugins/**/*.js'] },
+  { ignores: ['dist/**', 'coverage/**', 'eslint.config.js', 'build/**', 'plugins/**/*.js', 'test/**/*.mjs', 'examples/**/*.mjs'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },

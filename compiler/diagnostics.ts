@@ -1,6 +1,9 @@
+import { dataDiagnostics } from './diagnostics/data.ts';
 import { modelDiagnostics } from './diagnostics/model.ts';
+import { quantizationDiagnostics } from './diagnostics/quantization.ts';
 import { runningDiagnostics } from './diagnostics/running.ts';
 import { runtimeDiagnostics } from './diagnostics/runtime.ts';
+import { statisticsDiagnostics } from './diagnostics/statistics.ts';
 import { textDiagnostics } from './diagnostics/text.ts';
 
 /** What `onnxpress explain CODE` prints. */
@@ -107,6 +110,10 @@ Sizes may have a unit: 64kB, 1MiB. A variable that stands alone keeps its type; 
     title: 'There is no pass of that name.',
     text: '`onnxpress passes` lists the passes. Those of plugins are called `vendor/name`, and are known only if the recipe lists the package under `plugins`.',
   },
+  'recipe/unknown-data': {
+    title: 'An option names data that the recipe does not have.',
+    text: 'Readers of samples have names under `data`, in the recipe or in one that it extends, and options such as `data` of `calibrate` refer to them. The message lists the names that there are.',
+  },
   'recipe/unknown-variable': {
     title: 'A variable is not defined.',
     text: 'Variables are defined under `vars`, in the recipe or in one that it extends, and used as `${vars.NAME}` or in `when: { var: NAME, is: … }`. `--set` changes a variable that exists; it never makes one, so that a typing error cannot go unnoticed.',
@@ -157,6 +164,12 @@ Sizes may have a unit: 64kB, 1MiB. A variable that stands alone keeps its type; 
 
 Put the step that collects the data after the last one that changes the model, directly before the one that needs it: fold, structured-prune, calibrate, quantize-int8, export.`,
   },
+  'recipe/input-shape': {
+    title: 'A shape under `inputs` does not fit the model.',
+    text: `\`inputs\` gives shapes to inputs of the model, by name: \`shape\` fixes what the model leaves open, and a profile (\`min\`, \`opt\`, \`max\`) states in which range it stays. The number of axes is that of the model, and axes whose length it states keep it.
+
+\`onnxpress inspect MODEL\` lists the inputs with their shapes.`,
+  },
   'recipe/output-conflict': {
     title: 'Two steps write the same file, or a step overwrites what the recipe reads.',
     text: 'Paths are compared after inheritance and substitution, relative to the recipe. A model is never overwritten by its compiled form: the next compile would compress it twice.',
@@ -196,6 +209,9 @@ Names are those of the model as it was read: \`onnxpress inspect MODEL\` lists t
   ...modelDiagnostics,
   ...textDiagnostics,
   ...runtimeDiagnostics,
+  ...statisticsDiagnostics,
+  ...dataDiagnostics,
+  ...quantizationDiagnostics,
   ...runningDiagnostics,
 };
 

@@ -1,18 +1,20 @@
 import { resolve } from 'node:path';
-import type { Attribute } from '../ir/attribute.ts';
-import { hashGraph, hashModel } from '../ir/hash.ts';
+import { hashModel } from '../ir/hash.ts';
 import type { Model, Node, Value } from '../ir/model.ts';
 import { printType, sameType } from '../ir/type.ts';
 import { openModelFile } from './files/model-file.ts';
+import { attributeKey } from './attribute-key.ts';
 import { quietHost, type Host } from './host.ts';
 import { figuresOf, type Figures } from './instruments/statistics.ts';
+import { nodesOf, pairNodes } from './pairing.ts';
 import { normalized } from './prepare.ts';
 import { operatorName } from './recipe/select.ts';
 
 /** One thing that is not the same in both models. */
 export interface Difference {
   readonly kind: 'model' | 'input' | 'output' | 'node' | 'constant';
-  readonly change: 'added' | 'removed' | 'changed';
+  readonly change: 'added' | 'removed' | 'changed' | 'renamed';
+  /** Its name in the model where it is; of what is in both, the name before. */
   readonly name: string;
   /** What it is, or how it changed. */
   readonly what: string;
@@ -28,7 +30,7 @@ export interface Diff {
   readonly differences: readonly Difference[];
 }
 
-/** Compares two models. Nodes and constants are matched by name; passes name what they make after what it replaces. Constants are compared by their elements. */
+/** Compares two models. Nodes are paired by what they compute, then by name (see `pairNodes`); constants by name, and compared by their elements. */
 export function diff(before: string, after: string, { host: given }: { readonly host?: Partial<Host> } = {}): Diff {
   const { cwd } = quietHost(given);
   const a = openModelFile(resolve(cwd, before), before);
@@ -56,7 +58,7 @@ export function diffModels(a: Model, b: Model): Diff {
     ...modelDifferences(a, b),
     ...compare('input', new Map(a.graph.inputs.map((value) => [value.name, value])), new Map(b.graph.inputs.map((value) => [value.name, value])), typeText, typeChange),
     ...compare('output', outputs(a), outputs(b), typeText, typeChange),
-    ...compare('node', nodes(a), nodes(b), operatorName, nodeChange),
+    ...nodeDifferences(a, b),
     ...constantDifferences(constants(a), constants(b)),
   ];
   // Equal hashes mean the same computation; labels may differ all the same, and are listed.
@@ -102,10 +104,6 @@ function outputs({ graph }: Model): ReadonlyMap<string, Value> {
   return new Map(graph.outputs.map(({ name, value }) => [name, value]));
 }
 
-function nodes(model: Model): ReadonlyMap<string, Node> {
-  return new Map([...model.graphs()].flatMap((graph) => [...graph.walk()]).map((node) => [node.name, node]));
-}
-
 function constants({ graph }: Model): ReadonlyMap<string, Value> {
   const all = [graph, ...[...graph.walk()].flatMap((node) => node.subgraphs)];
   return new Map(all.flatMap((each) => [...each.constants]).map((value) => [value.name, value]));
@@ -119,21 +117,36 @@ function typeChange(a: Value, b: Value): string | undefined {
   return sameType(a.type, b.type) || a.type === undefined || b.type === undefined ? undefined : `${printType(a.type)} → ${printType(b.type)}`;
 }
 
-function nodeChange(a: Node, b: Node): string | undefined {
-  if (operatorName(a) !== operatorName(b)) return `${operatorName(a)} → ${operatorName(b)}`;
-  const attributes = [...new Set([...a.attributes.keys(), ...b.attributes.keys()])].filter((name) => attributeKey(a.attributes.get(name)) !== attributeKey(b.attributes.get(name)));
-  const inputs = Array.from({ length: Math.max(a.inputs.length, b.inputs.length) }, (_, index) => index).filter((index) => !sameSource(a.inputs[index], b.inputs[index]));
-  const parts = [
-    ...attributes.map((name) => `attribute ${name}`),
-    ...inputs.map((index) => `input ${index}: ${sourceOf(a.inputs[index])} → ${sourceOf(b.inputs[index])}`),
-  ];
-  return parts.length === 0 ? undefined : parts.join('; ');
+/** Removed, changed and renamed nodes in the order of the first model, then those that were added. */
+function* nodeDifferences(a: Model, b: Model): Iterable<Difference> {
+  const { pairs, added } = pairNodes(a, b);
+  for (const node of nodesOf(a)) {
+    const other = pairs.get(node);
+    if (other === undefined) {
+      yield { kind: 'node', change: 'removed', name: node.name, what: operatorName(node) };
+      continue;
+    }
+    const what = nodeChange(node, other, pairs);
+    const renamed = node.name === other.name ? [] : [`now ${other.name}`];
+    if (what.length > 0) yield { kind: 'node', change: 'changed', name: node.name, what: [...what, ...renamed].join('; ') };
+    else if (renamed.length > 0) yield { kind: 'node', change: 'renamed', name: node.name, what: renamed.join() };
+  }
+  for (const node of added) yield { kind: 'node', change: 'added', name: node.name, what: operatorName(node) };
 }
 
-/** Constants are the same if their elements are, everything else if its maker has the same name. */
-function sameSource(a: Value | undefined, b: Value | undefined): boolean {
-  if (a?.constant !== undefined && b?.constant !== undefined) return a.constant.hash() === b.constant.hash();
-  return sourceOf(a) === sourceOf(b);
+function nodeChange(a: Node, b: Node, pairs: ReadonlyMap<Node, Node>): string[] {
+  if (operatorName(a) !== operatorName(b)) return [`${operatorName(a)} → ${operatorName(b)}`];
+  const attributes = [...new Set([...a.attributes.keys(), ...b.attributes.keys()])].filter((name) => attributeKey(a.attributes.get(name)) !== attributeKey(b.attributes.get(name)));
+  const inputs = Array.from({ length: Math.max(a.inputs.length, b.inputs.length) }, (_, index) => index).filter((index) => !sameSource(a.inputs[index], b.inputs[index], pairs));
+  return [...attributes.map((name) => `attribute ${name}`), ...inputs.map((index) => `input ${index}: ${sourceOf(a.inputs[index])} → ${sourceOf(b.inputs[index])}`)];
+}
+
+/** Sources are the same if they have one name (other elements are a difference of the constant, another operator one of the node), equal elements, or makers that are paired. */
+function sameSource(a: Value | undefined, b: Value | undefined, pairs: ReadonlyMap<Node, Node>): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (sourceOf(a) === sourceOf(b)) return true;
+  if (a.constant !== undefined && b.constant !== undefined) return a.constant.hash() === b.constant.hash();
+  return a.producer !== undefined && a.index === b.index && pairs.get(a.producer) === b.producer;
 }
 
 /** Where a value comes from: the label of a constant or input, the node and output that make it. */
@@ -141,14 +154,4 @@ function sourceOf(value: Value | undefined): string {
   if (value === undefined) return 'nothing';
   if (value.producer === undefined) return value.name;
   return value.index === 0 ? value.producer.name : `${value.producer.name}[${value.index}]`;
-}
-
-function attributeKey(attribute: Attribute | undefined): string {
-  return JSON.stringify(attribute ?? null, (_key, value: unknown) => {
-    if (typeof value === 'bigint') return String(value);
-    if (typeof value === 'number' && Object.is(value, -0)) return '-0';
-    if (typeof value !== 'object' || value === null) return value;
-    if ('hash' in value && typeof value.hash === 'function') return (value as { hash(): string }).hash();
-    return 'nodeCount' in value ? hashGraph(value as Parameters<typeof hashGraph>[0]) : value;
-  });
 }

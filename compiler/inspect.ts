@@ -1,10 +1,13 @@
 import { resolve } from 'node:path';
+import { Diagnostic, type DiagnosticDetails } from '../ir/diagnostic.ts';
+import { Editor } from '../ir/edit.ts';
 import type { Model, Node, Value } from '../ir/model.ts';
-import { printType } from '../ir/type.ts';
+import { printType, shapeOf, type Type } from '../ir/type.ts';
 import { costOf } from '../passes/cost.ts';
 import { Diagnostics, quietHost, type Host } from './host.ts';
 import { openModelFile, type OpenedModel } from './files/model-file.ts';
 import { figuresOf, type Figures } from './instruments/statistics.ts';
+import { fixShape, fixSymbol, inputSymbols, shapeMistake } from './input-shapes.ts';
 import { inferTypes } from './manager.ts';
 import { normalized } from './prepare.ts';
 import { ModelIndex } from './recipe/model-index.ts';
@@ -14,6 +17,7 @@ import { Problems } from './recipe/problems.ts';
 import type { Schema } from './recipe/schema.ts';
 import { definitions } from './recipe/envelope.ts';
 import { checkSelector, operatorName, selectNodes } from './recipe/select.ts';
+import { didYouMean } from './recipe/suggest.ts';
 import { validateTree } from './recipe/validate.ts';
 import { createRuntime } from './runtime/runtime.ts';
 
@@ -60,15 +64,19 @@ export interface InspectOptions {
   readonly host?: Partial<Host>;
   /** A selector as YAML or JSON, such as `{ op: Conv }`. */
   readonly where?: string;
+  /** `INPUT=1,3,224,224` or `SYMBOL=8`: lengths for axes that the model leaves open, so that shapes and operations behind them are known. */
+  readonly shapes?: readonly string[];
 }
 
-/** Opens a model as a compile sees it at its first step: normalised and typed. The result must be closed. */
-export async function openTyped(path: string, host: Host): Promise<OpenedModel & { readonly normalization: ReturnType<typeof normalized> }> {
+/** Opens a model as a compile sees it at its first step: normalised and typed, with these shapes of its inputs. The result must be closed. */
+export async function openTyped(path: string, host: Host, shapes: readonly string[] = []): Promise<OpenedModel & { readonly normalization: ReturnType<typeof normalized> }> {
   const opened = openModelFile(resolve(host.cwd, path), path);
   const runtime = createRuntime();
   try {
     const normalization = normalized(opened.model);
+    giveShapes(opened.model, shapes);
     await inferTypes(opened.model, runtime);
+    host.signal.throwIfAborted();
     return { ...opened, normalization };
   } catch (error) {
     opened.close();
@@ -78,9 +86,40 @@ export async function openTyped(path: string, host: Host): Promise<OpenedModel &
   }
 }
 
-/** Describes a model: operators with what they cost, interface, versions. Throws Diagnostics for an unreadable model or a selector that is wrong. */
-export async function inspect(path: string, { host: given, where }: InspectOptions = {}): Promise<Inspection> {
-  const opened = await openTyped(path, quietHost(given));
+/** Fixes what `INPUT=1,3,224,224` and `SYMBOL=8` say. Throws Diagnostics with all that do not fit. */
+function giveShapes(model: Model, shapes: readonly string[]): void {
+  const edit = new Editor(model);
+  const problems: Diagnostic[] = [];
+  for (const text of shapes) {
+    const refuse = (message: string, details: DiagnosticDetails): void => { problems.push(new Diagnostic('usage/bad-shape', message, details)); };
+    const [, name, lengths] = /^(.+)=(\d{1,9}(?:[,x]\d{1,9})*)$/.exec(text) ?? [];
+    if (name === undefined || lengths === undefined) {
+      refuse(`--shape takes NAME=LENGTHS, not ${JSON.stringify(text)}`, { suggestion: 'Write --shape INPUT=1,3,224,224 for an input, or --shape SYMBOL=8 for a symbol.' });
+      continue;
+    }
+    const shape = lengths.split(/[,x]/).map(Number);
+    const symbols = inputSymbols(model);
+    if (symbols.includes(name) && shape.length === 1) {
+      fixSymbol(model, edit, name, shape[0]!);
+      continue;
+    }
+    const mistake = shapeMistake(model, name, shape);
+    if (mistake === undefined) {
+      fixShape(model, edit, name, shape);
+      continue;
+    }
+    const { message, expected } = mistake;
+    const names = expected && [...expected, ...symbols];
+    refuse(expected ? `${message} and no symbol of this name` : message, {
+      ...(names && { expected: names }), suggestion: (names && didYouMean(name, names)) ?? 'Change the shape; `onnxpress inspect MODEL` shows what is declared.',
+    });
+  }
+  if (problems.length > 0) throw new Diagnostics(problems);
+}
+
+/** Describes a model: operators with what they cost, interface, versions. Throws Diagnostics for an unreadable model, or for a selector or shape that is wrong. */
+export async function inspect(path: string, { host: given, where, shapes }: InspectOptions = {}): Promise<Inspection> {
+  const opened = await openTyped(path, quietHost(given), shapes);
   try {
     const { model, normalization } = opened;
     const selected = where === undefined ? undefined : nodesOf(where, model);
@@ -99,12 +138,19 @@ function describe(file: string, model: Model, selected: readonly Node[] | undefi
     producer: `${producerName} ${producerVersion}`.trim(),
     metadata: Object.fromEntries(model.extras?.metadata ?? []),
     inputs: graph.inputs.map(({ name, type }) => ({ name, type: printType(type) })),
-    outputs: graph.outputs.map(({ name, value, type }) => ({ name, type: printType(value.type ?? type) })),
+    outputs: graph.outputs.map(({ name, value, type }) => ({ name, type: printType(knownType(type, value.type)) })),
     figures: figuresOf(model),
     operators: operatorRows(nodes),
     ...(selected && { nodes: selected.map((node) => ({ name: node.name, operator: operatorName(node), outputs: node.outputs.map((value) => printType(value?.type)), ...costOf(node) })) }),
     normalization: normalization.map(({ what, count }) => ({ what, count })),
   };
+}
+
+/** What is known of an output: the axes that are declared, and lengths that inference found behind symbols and unknown ones. */
+function knownType(declared: Type | undefined, inferred: Type | undefined): Type | undefined {
+  const [names, found] = [shapeOf(declared), shapeOf(inferred)];
+  if (inferred?.kind !== 'tensor' || names?.length !== found?.length) return inferred ?? declared;
+  return { ...inferred, shape: found?.map((dim, axis) => (typeof dim === 'number' ? dim : names![axis] ?? dim)) };
 }
 
 function operatorRows(nodes: readonly Node[]): OperatorRow[] {

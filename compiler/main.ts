@@ -11,11 +11,12 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
     interrupt.abort(new Error('interrupted'));
   });
 }
-// A reader that has seen enough (`| head`) closes the pipe: that is no error.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(process.exitCode ?? 0);
+    // A reader that has seen enough (`| head`) closes the pipe: that is no error.
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+    if (stream === process.stdout) process.stderr.write(`error[output/unwritable]: cannot write to stdout: ${error.message}\n`);
+    process.exit(1);
   });
 }
 

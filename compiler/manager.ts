@@ -11,6 +11,7 @@ import type { Runtime } from '../passes/runtime.ts';
 import type { StatisticsRequest } from '../passes/statistics/request.ts';
 import type { Statistics } from '../passes/statistics/statistics.ts';
 import type { Target } from '../passes/target.ts';
+import type { Measurer } from './eval/measure.ts';
 import { asWarning, isMissedBudget, type Acceptance } from './instruments/acceptance.ts';
 import type { Change, Failure, Instrument, RemarkRecord } from './instruments/instrument.ts';
 
@@ -35,8 +36,14 @@ export interface World {
   readonly target: Target;
   /** Opens named data for the inputs of a model. */
   readonly data?: (name: string, model: Model) => Promise<DataSource>;
+  /** Reads a file that a recipe names. */
+  readonly input?: (path: string) => Promise<Uint8Array>;
+  /** Measures a model on named data beside the one that the steps began with. */
+  readonly measure?: Measurer;
   /** Sizes of symbolic dimensions. */
   readonly sizes?: ReadonlyMap<string, number>;
+  /** Index of the last step to run; those behind it are only asked what they want to know. Default: all run. */
+  readonly until?: number;
   /** Statistics that hold for the model before the first step. */
   readonly statistics?: Statistics;
   readonly signal: AbortSignal;
@@ -60,15 +67,20 @@ export interface StepResult extends Change {
  * `onFail: revert` is taken back, and the run goes on.
  */
 export async function runSteps(model: Model, steps: readonly Step[], world: World): Promise<StepResult[]> {
-  const run: Run = { model, world, cache: new AnalysisCache(), statistics: world.statistics };
+  const run: Run = { model, original: cloneModel(model), world, cache: new AnalysisCache(), statistics: world.statistics };
   const results: StepResult[] = [];
-  for (const [index, step] of steps.entries()) results.push(await runStep(step, steps.slice(index + 1), run));
+  for (const [index, step] of steps.entries()) {
+    if (index > (world.until ?? Infinity)) break;
+    results.push(await runStep(step, steps.slice(index + 1), run));
+  }
   return results;
 }
 
 /** What one run carries from step to step. */
 interface Run {
   readonly model: Model;
+  /** As it was before the first step. */
+  readonly original: Model;
   readonly world: World;
   readonly cache: AnalysisCache;
   statistics: Statistics | undefined;
@@ -160,7 +172,7 @@ function wantedBy(later: readonly Step[], step: Step, { model, world: { target, 
 function contextOf(
   step: Step, edit: Editor, run: Run, wanted: readonly StatisticsRequest[], { remarks, stats, outputs, records }: Left,
 ): PassContext<Readonly<Record<string, unknown>>> {
-  const { model, world: { runtime, target, signal, instruments, data, sizes = new Map() }, cache } = run;
+  const { model, original, world: { runtime, target, signal, instruments, data, measure, input = noFiles, sizes = new Map() }, cache } = run;
   return {
     options: step.options,
     select: selectionOf(step.selected),
@@ -170,7 +182,9 @@ function contextOf(
     signal,
     sizes,
     wanted,
+    input,
     data: (name) => (data === undefined ? Promise.reject(noData(name)) : data(name, model)),
+    measure: (candidate, name) => (measure === undefined ? Promise.reject(noData(name)) : measure(original, candidate, name)),
     statistics: { get: () => run.statistics, set: (statistics) => { run.statistics = statistics; } },
     record: (name, value) => { records.set(name, value); },
     stat: (name, count = 1) => { if (count !== 0) stats.set(name, (stats.get(name) ?? 0) + count); },
@@ -179,6 +193,10 @@ function contextOf(
     analysis: (analysis) => cache.get(analysis, model),
     output: (file) => { outputs.push(file); },
   };
+}
+
+function noFiles(path: string): Promise<never> {
+  return Promise.reject(new Diagnostic('input/unreadable', `${path} cannot be read: the step runs without files`, { file: path, suggestion: 'Run it from a recipe.' }));
 }
 
 function noData(name: string): Diagnostic {
@@ -210,6 +228,8 @@ export interface RunPassOptions {
   readonly signal?: AbortSignal;
   readonly instruments?: readonly Instrument[];
   readonly data?: World['data'];
+  readonly measure?: World['measure'];
+  readonly input?: World['input'];
   readonly sizes?: ReadonlyMap<string, number>;
   readonly statistics?: Statistics;
 }

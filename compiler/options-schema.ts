@@ -15,7 +15,7 @@ const number: Keywords = {
 /** The closed subset of JSON Schema for options: the keywords of each type, and what they may be. See passes/options.ts. */
 const keywords: Readonly<Record<string, Keywords>> = {
   string: {
-    ...described, default: (value) => typeof value === 'string', pattern: isText, format: (value) => value === 'path',
+    ...described, default: (value) => typeof value === 'string', pattern: isText, format: (value) => value === 'path' || value === 'reader',
     enum: (value) => Array.isArray(value) && value.length > 0 && value.every(isText),
   },
   number,

@@ -1,12 +1,15 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Diagnostic } from '../ir/diagnostic.ts';
 import { Editor } from '../ir/edit.ts';
 import type { Model } from '../ir/model.ts';
 import { normalizeModel, type NormalizationReport } from '../ir/normalize.ts';
 import { builtInPasses } from '../passes/index.ts';
-import { definePass, type Pass, type PassDeclaration } from '../passes/pass.ts';
+import { definePass, type Pass } from '../passes/pass.ts';
+import { openModelFile, type OpenedModel } from './files/model-file.ts';
+import { checkBudgets } from './eval/compiled.ts';
 import { Diagnostics, type Host } from './host.ts';
 import { checkMetrics, type Acceptance } from './instruments/acceptance.ts';
+import { fixShape, shapeMistake } from './input-shapes.ts';
 import type { Step } from './manager.ts';
 import { loadPlugins } from './plugins.ts';
 import { decide } from './recipe/condition.ts';
@@ -17,6 +20,7 @@ import type { Plan, PlannedStep } from './recipe/plan.ts';
 import { Problems } from './recipe/problems.ts';
 import { planRecipe, readRecipe, recipeFromObject, type RecipeDocument } from './recipe/recipe.ts';
 import { selectNodes } from './recipe/select.ts';
+import { didYouMean } from './recipe/suggest.ts';
 import { child } from './recipe/tree.ts';
 
 /** A recipe file, or a recipe as an object, whose relative paths refer to the host's working directory. */
@@ -53,6 +57,17 @@ export async function prepare(source: RecipeSource, host: Host, set: readonly st
   return { plan, folder, passes, pluginFiles: plugins.files, diagnostics };
 }
 
+/** Opens the model that a recipe names. Its messages point to where the recipe does so. The result must be closed. */
+export function openModel({ plan, folder }: Prepared): OpenedModel {
+  try {
+    return openModelFile(resolve(folder, plan.model), join(dirname(plan.recipeFile), plan.model));
+  } catch (error) {
+    const place = child(plan.tree, 'model')?.place;
+    if (!Diagnostic.is(error) || error.code !== 'model/unreadable' || place?.range === undefined) throw error;
+    throw new Diagnostic(error.code, error.message, { ...error.toJSON(), file: place.file, range: place.range });
+  }
+}
+
 function readSource(source: RecipeSource, host: Host, set: readonly string[]): RecipeDocument {
   const { cwd, env } = host;
   if (typeof source !== 'string') return recipeFromObject(source, objectName, { set, env });
@@ -69,28 +84,56 @@ function placeOf(tree: RecipeDocument['tree'], specifier: string): NonNullable<R
 }
 
 function checkAcceptances(plan: Plan): void {
-  if (plan.accept !== undefined) checkMetrics(plan.accept as Acceptance, 'the recipe');
+  checkBudgets({ data: plan.data, accept: plan.accept as Acceptance | undefined });
   for (const { id, accept } of plan.steps) if (accept !== undefined) checkMetrics(accept as Acceptance, `step '${id}'`);
 }
 
 const normalizeOptions = { type: 'object', additionalProperties: false, properties: {} } as const;
 
-/** The step with which every compile begins. It is not in any recipe, and reported like any other. */
-const normalizePass: PassDeclaration<typeof normalizeOptions> = definePass({
-  name: 'normalize',
-  version: 1,
-  summary: 'Orders and names nodes, inlines functions, and stores constants as dense initializers.',
-  options: normalizeOptions,
-  run(model, { edit, stat, remark }) {
-    for (const { what, count, examples } of normalizeModel(model, edit)) {
-      stat(what, count);
-      remark({ kind: 'analysis', rule: what.replaceAll(' ', '-'), message: `${count} ${what}: ${examples.join(', ')}${count > examples.length ? ', …' : ''}` });
-    }
-  },
-});
+/** The step number 0, with which every compile begins. It is not in any recipe, and reported like any other. It also gives inputs the shapes that the recipe fixes. */
+export function normalizeStep(plan: Plan): Step {
+  const shapes = fixedShapes(plan);
+  const pass = definePass({
+    name: 'normalize',
+    version: 1,
+    summary: 'Orders and names nodes, inlines functions, and stores constants as dense initializers.',
+    options: normalizeOptions,
+    run(model, { edit, stat, remark }) {
+      const done = normalizeModel(model, edit);
+      for (const [name, shape] of shapes) fixShape(model, edit, name, shape);
+      const fixed = { what: 'input shapes fixed', count: shapes.size, examples: [...shapes].map(([name, shape]) => `'${name}' to [${shape.join(', ')}]`) };
+      for (const { what, count, examples } of fixed.count > 0 ? [...done, fixed] : done) {
+        stat(what, count);
+        remark({ kind: 'analysis', rule: what.replaceAll(' ', '-'), message: `${count} ${what}: ${examples.join(', ')}${count > examples.length ? ', …' : ''}` });
+      }
+    },
+  });
+  return { id: 'normalize', number: 0, pass, options: {}, selected: undefined };
+}
 
-/** The step number 0. */
-export const normalizeStep: Step = { id: 'normalize', number: 0, pass: normalizePass, options: {}, selected: undefined };
+function fixedShapes({ inputs }: Plan): ReadonlyMap<string, readonly number[]> {
+  return new Map(Object.entries(inputs).flatMap(([name, { shape }]) => (shape === undefined ? [] : [[name, shape]])));
+}
+
+/** Throws Diagnostics unless every shape under `inputs` fits an input of the model as read. */
+export function checkInputs(plan: Plan, model: Model): void {
+  const problems = new Problems();
+  const tree = child(plan.tree, 'inputs');
+  for (const [name, shapes] of Object.entries(plan.inputs)) {
+    for (const [key, shape] of Object.entries(shapes)) {
+      const mistake = shapeMistake(model, name, shape);
+      if (mistake === undefined) continue;
+      const entry = tree?.kind === 'map' ? tree.entries.get(name) : undefined;
+      const { message, expected } = mistake;
+      problems.add('recipe/input-shape', message, expected ? entry?.key : child(entry?.value, key)?.place ?? entry?.key, {
+        ...(expected && { expected }), suggestion: (expected && didYouMean(name, expected)) ?? (expected ? 'use one of these' : 'change the shape'),
+      });
+      // The name is wrong once.
+      if (expected) break;
+    }
+  }
+  if (problems.failed) throw new Diagnostics(problems.list);
+}
 
 /** The normalisation alone, for commands that only look at a model. */
 export function normalized(model: Model): NormalizationReport {

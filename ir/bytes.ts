@@ -10,6 +10,8 @@ export interface ByteSource {
   /** Length in bytes; may exceed 4 GiB. */
   readonly size: number;
   read(offset: number, length: number): Uint8Array;
+  /** Fills `target` from `offset` on, where the source can do so without an array of its own. */
+  readInto?(offset: number, target: Uint8Array): void;
   /** All bytes without a copy, where the source holds them in memory. */
   readonly memory?: Uint8Array;
 }
@@ -27,6 +29,12 @@ export function memorySource(bytes: Uint8Array, name = 'buffer'): ByteSource {
       return bytes.subarray(offset, offset + length);
     },
   };
+}
+
+/** Fills `target` with the bytes of a source from `offset` on. Throws as `read` does. */
+export function readInto(source: ByteSource, offset: number, target: Uint8Array): void {
+  if (source.readInto !== undefined) source.readInto(offset, target);
+  else target.set(source.read(offset, target.length));
 }
 
 /** A piece of a byte source that stays where it is until somebody needs it. */

@@ -1,7 +1,7 @@
 import type { Attribute } from './attribute.ts';
 import { Diagnostic } from './diagnostic.ts';
 import { byteLengthOf, dtypeBits } from './dtype.ts';
-import { sizeOf, Tensor, type SparseTensor } from './tensor.ts';
+import { codeAt, putCode, sizeOf, Tensor, type SparseTensor } from './tensor.ts';
 
 /** The elements that an attribute of a Constant node states, or undefined if the attribute is none of those that Constant has. */
 export function constantTensor(name: string, attribute: Attribute): Tensor | undefined {
@@ -62,8 +62,7 @@ function scatter({ values, indices, shape }: SparseTensor, columns: number, name
       const bytes = bits / 8;
       dense.set(source.subarray(index * bytes, (index + 1) * bytes), place * bytes);
     } else {
-      const code = (source[(index * bits) >> 3]! >> ((index * bits) & 7)) & ((1 << bits) - 1);
-      dense[(place * bits) >> 3]! |= code << ((place * bits) & 7);
+      putCode(dense, place, codeAt(source, index, bits), bits);
     }
   }
   return dense;

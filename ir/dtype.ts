@@ -1,6 +1,7 @@
 /**
  * The element types of ONNX tensors: name in the text form, number in TensorProto.DataType, bits of one element in raw_data
- * (strings have none). Elements below eight bits are packed, the first one in the lowest bits (onnx.proto, IR 10 and 13).
+ * (strings have none). Elements below eight bits are packed, the first one in the lowest bits (onnx.proto, IR 10, 13 and 14); those of six bits lie
+ * across bytes, four in three.
  */
 const table = [
   ['float', 1, 32], ['uint8', 2, 8], ['int8', 3, 8], ['uint16', 4, 16], ['int16', 5, 16], ['int32', 6, 32], ['int64', 7, 64],
@@ -8,6 +9,7 @@ const table = [
   ['complex64', 14, 64], ['complex128', 15, 128], ['bfloat16', 16, 16],
   ['float8e4m3fn', 17, 8], ['float8e4m3fnuz', 18, 8], ['float8e5m2', 19, 8], ['float8e5m2fnuz', 20, 8],
   ['uint4', 21, 4], ['int4', 22, 4], ['float4e2m1', 23, 4], ['float8e8m0', 24, 8], ['uint2', 25, 2], ['int2', 26, 2],
+  ['float6e2m3', 27, 6], ['float6e3m2', 28, 6],
 ] as const;
 
 /** The name of an element type, as the ONNX text form spells it. */

@@ -44,6 +44,8 @@ export class Editor {
   changes = 0;
   private readonly valueNames = new Names();
   private readonly nodeNames = new Names();
+  /** Values with a quantization annotation, which names other values by their labels. */
+  private readonly annotated = new Set<Value>();
 
   constructor(model: Model) {
     this.model = model;
@@ -154,10 +156,10 @@ export class Editor {
     this.changed();
   }
 
-  /** Replaces the text and the unknown fields attached to a node or value. */
-  setExtras(thing: Node | Value, extras: Extras | undefined): void {
+  /** Replaces the text and the unknown fields attached to a node, value, graph or function; for an output slot, see `setOutputExtras`, for the model `setModel`. */
+  setExtras(thing: Node | Value | Graph | LocalFunction, extras: Extras | undefined): void {
     if (thing.extras === extras) return;
-    (thing as Mutable<Node | Value>).extras = extras;
+    (thing as Mutable<Node | Value | Graph | LocalFunction>).extras = extras;
     this.changed();
   }
 
@@ -167,8 +169,17 @@ export class Editor {
     const names = thing instanceof Node ? this.nodeNames : this.valueNames;
     const label = names.take(name);
     names.release(thing.name);
+    if (thing instanceof Value) this.renameInAnnotations(thing, label);
     (thing as Mutable<Node | Value>).name = label;
     this.changed();
+  }
+
+  private renameInAnnotations({ graph, name }: Value, label: string): void {
+    for (const value of this.annotated) {
+      if (value.graph !== graph || value.quantization === undefined) continue;
+      const entries = Array.from(value.quantization, ([key, tensor]) => [key, tensor === name ? label : tensor] as const);
+      (value as Mutable<Value>).quantization = new Map(entries);
+    }
   }
 
   /** Puts a value into an output slot of a graph; a new slot at the end needs a name; undefined removes the slot, and later slots move up. */
@@ -201,10 +212,19 @@ export class Editor {
 
   /** States the type that an output slot declares to callers. */
   setOutputType(graph: Graph, index: number, type: Type | undefined): void {
+    this.patchOutput(graph, index, { type });
+  }
+
+  /** Replaces the text and the unknown fields attached to an output slot. */
+  setOutputExtras(graph: Graph, index: number, extras: Extras | undefined): void {
+    this.patchOutput(graph, index, { extras });
+  }
+
+  private patchOutput(graph: Graph, index: number, patch: Partial<Pick<Output, 'type' | 'extras'>>): void {
     const slot = graph.outputs[index];
     if (slot === undefined) throw new Error(`graph '${graph.name}' has no output ${index}`);
     const outputs = [...graph.outputs];
-    outputs[index] = { ...slot, type };
+    outputs[index] = { ...slot, ...patch };
     (graph as Mutable<Graph>).outputs = outputs;
     this.changed();
   }
@@ -238,17 +258,20 @@ export class Editor {
     return value;
   }
 
-  /** Turns a graph input with a default into a constant, which callers can no longer override. Later inputs move up. */
-  fixInput(value: Value): void {
-    const { graph, tensor } = value;
-    if (!value.isInput || tensor === undefined) throw new Error(`'${value.name}' is not an input with a default`);
-    (graph as Mutable<Graph>).inputs = graph.inputs.filter((input) => input !== value);
+  /** Turns inputs of a graph that have a default into constants, which callers can no longer override. Later inputs move up. */
+  fixInputs(graph: Graph, values: readonly Value[]): void {
+    const wrong = values.find((value) => value.graph !== graph || !value.isInput || value.tensor === undefined);
+    if (wrong !== undefined) throw new Error(`'${wrong.name}' is not an input of graph '${graph.name}' with a default`);
+    const fixed = new Set(values);
+    (graph as Mutable<Graph>).inputs = graph.inputs.filter((input) => !fixed.has(input));
     graph.inputs.forEach((input, index) => { (input as Mutable<Value>).index = index; });
-    const self = value as Mutable<Value>;
-    self.index = 0;
-    self.form ??= { kind: 'initializer' };
-    (graph.constants as Set<Value>).add(value);
-    this.changed();
+    for (const value of fixed) {
+      const self = value as Mutable<Value>;
+      self.index = 0;
+      self.form ??= { kind: 'initializer' };
+      (graph.constants as Set<Value>).add(value);
+      this.changed();
+    }
   }
 
   /** Drops an output of a node that nothing reads: a trailing one disappears, others are left out. */
@@ -300,7 +323,10 @@ export class Editor {
   }
 
   private reserveNames(graph: Graph): void {
-    for (const value of graph.values()) this.valueNames.add(value.name);
+    for (const value of graph.values()) {
+      this.valueNames.add(value.name);
+      if (value.quantization !== undefined) this.annotated.add(value);
+    }
     for (const output of graph.outputs) this.valueNames.add(output.name);
     for (const node of graph.nodes()) {
       this.nodeNames.add(node.name);
@@ -311,10 +337,18 @@ export class Editor {
   /** Forgets a body that no longer stands anywhere: what it reads from outside, and its labels. */
   private discard(body: Graph): void {
     dropCaptures(body, new Set());
-    for (const value of body.values()) this.valueNames.release(value.name);
-    for (const node of body.walk()) {
+    this.releaseNames(body);
+  }
+
+  private releaseNames(graph: Graph): void {
+    for (const value of graph.values()) {
+      this.valueNames.release(value.name);
+      this.annotated.delete(value);
+    }
+    for (const output of graph.outputs) this.valueNames.release(output.name);
+    for (const node of graph.nodes()) {
       this.nodeNames.release(node.name);
-      for (const inner of node.subgraphs) for (const value of inner.values()) this.valueNames.release(value.name);
+      for (const body of node.subgraphs) this.releaseNames(body);
     }
   }
 }

@@ -62,7 +62,7 @@ interface SmallFloat {
 }
 
 /** The float formats of eight bits or fewer that have a sign. */
-export type SmallFloatType = 'float8e4m3fn' | 'float8e4m3fnuz' | 'float8e5m2' | 'float8e5m2fnuz' | 'float4e2m1';
+export type SmallFloatType = 'float8e4m3fn' | 'float8e4m3fnuz' | 'float8e5m2' | 'float8e5m2fnuz' | 'float4e2m1' | 'float6e2m3' | 'float6e3m2';
 
 const smallFloats: Readonly<Record<SmallFloatType, SmallFloat>> = {
   float8e4m3fn: { exponentBits: 4, fractionBits: 3, bias: 7, special: 'fn' },
@@ -70,6 +70,8 @@ const smallFloats: Readonly<Record<SmallFloatType, SmallFloat>> = {
   float8e5m2: { exponentBits: 5, fractionBits: 2, bias: 15, special: 'ieee' },
   float8e5m2fnuz: { exponentBits: 5, fractionBits: 2, bias: 16, special: 'fnuz' },
   float4e2m1: { exponentBits: 2, fractionBits: 1, bias: 1, special: 'finite' },
+  float6e2m3: { exponentBits: 2, fractionBits: 3, bias: 1, special: 'finite' },
+  float6e3m2: { exponentBits: 3, fractionBits: 2, bias: 3, special: 'finite' },
 };
 
 /** The value of a code of such a format. `float8e8m0` is a power of two, see `fromFloat8e8m0`. */

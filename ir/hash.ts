@@ -76,7 +76,7 @@ class Writer {
       this.put('attribute', name, attribute.kind, bodies.length);
       for (const body of bodies) this.graph(body, false);
     } else {
-      this.put('attribute', name, attribute.kind, payload(attribute));
+      this.put('attribute', name, attribute.kind, attributeData(attribute));
     }
   }
 
@@ -113,8 +113,8 @@ class Writer {
   }
 }
 
-/** The value of an attribute as JSON data: numbers by their shortest exact decimals, byte strings apart from strings. */
-function payload(attribute: Exclude<Attribute, { readonly kind: 'graph' | 'graphs' }>): unknown {
+/** The value of an attribute as JSON data, equal for equal values only: numbers by their shortest exact decimals, byte strings apart from strings, tensors by their hashes. */
+export function attributeData(attribute: Exclude<Attribute, { readonly kind: 'graph' | 'graphs' }>): unknown {
   switch (attribute.kind) {
     case 'float':
       return number(attribute.value);

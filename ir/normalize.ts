@@ -211,13 +211,8 @@ function sparseOf({ form }: Value): Parameters<typeof densified>[0] | undefined 
 }
 
 function normalizeInputs({ graph, irVersion }: Model, editor: Editor, tally: Tally, fix: boolean): void {
-  for (const input of graph.inputs) {
-    if (input.tensor === undefined) continue;
-    if (irVersion < 4 || fix) {
-      editor.fixInput(input);
-      tally.add('inputs with defaults fixed', input.name);
-    } else {
-      tally.add('inputs with defaults kept', input.name);
-    }
-  }
+  const defaults = graph.inputs.filter(({ tensor }) => tensor !== undefined);
+  const fixed = irVersion < 4 || fix;
+  if (fixed) editor.fixInputs(graph, defaults);
+  for (const { name } of defaults) tally.add(fixed ? 'inputs with defaults fixed' : 'inputs with defaults kept', name);
 }

@@ -94,10 +94,16 @@ export class Tensor {
 
   /**
    * From numbers. A typed array of the element's own kind is used as it is; anything else is converted: floats round to nearest even,
-   * integers must be in range. The default shape is one axis. Complex, float8 and float4 tensors are made from bytes.
+   * integers must be in range. The default shape is one axis. Complex tensors are made from bytes, floats of eight bits and less from bytes or codes.
    */
   static of(dtype: DType, data: Numbers | readonly Int[], shape: readonly number[] = [data.length]): Tensor {
     return Tensor.fromBytes(dtype, shape, encodeNumbers(dtype, data));
+  }
+
+  /** From the bit patterns of elements of at most 16 bits, as unsigned integers. */
+  static fromCodes(dtype: DType, items: readonly number[], shape: readonly number[] = [items.length]): Tensor {
+    const bits = dtypeBits(dtype);
+    return Tensor.fromBytes(dtype, shape, bits === 16 ? bytesOf(Uint16Array.from(items)) : packCodes(items, bits));
   }
 
   /** A tensor without axes. */
@@ -161,6 +167,11 @@ export class Tensor {
       }
       return value;
     });
+  }
+
+  /** The bit patterns of elements of at most 16 bits, as unsigned integers: the inverse of `fromCodes`. */
+  codes(): number[] {
+    return Array.from(codes(this.dtype, this.bytes(), this.size));
   }
 
   /** The strings of a string tensor, decoded as UTF-8 with replacement characters. */
@@ -256,14 +267,34 @@ function encodeNumbers(dtype: DType, data: Numbers | readonly Int[]): Uint8Array
   }
   const bits = dtypeBits(dtype);
   if (bits === 0 || bits >= 8 || isFloat(dtype)) throw new TypeError(`${dtype} tensors cannot be made from numbers`);
-  const bytes = new Uint8Array(byteLengthOf(dtype, data.length));
   const [low, high] = dtype.startsWith('u') ? [0, (1 << bits) - 1] : [-(1 << (bits - 1)), (1 << (bits - 1)) - 1];
-  Array.from(data as ArrayLike<Int>, Number).forEach((item, index) => {
-    if (!Number.isInteger(item) || item < low || item > high) throw new RangeError(`${item} does not fit ${dtype}`);
-    const at = index * bits;
-    bytes[at >> 3]! |= (item & ((1 << bits) - 1)) << (at & 7);
-  });
+  const items = Array.from(data as ArrayLike<Int>, Number);
+  const wrong = items.find((item) => !Number.isInteger(item) || item < low || item > high);
+  if (wrong !== undefined) throw new RangeError(`${wrong} does not fit ${dtype}`);
+  return packCodes(items, bits);
+}
+
+/** Elements of at most eight bits one behind the other, from the lowest bits on; of each, only so many of its lowest bits count. */
+export function packCodes(items: ArrayLike<number>, bits: number): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil((items.length * bits) / 8));
+  for (let index = 0; index < items.length; index++) putCode(bytes, index, items[index]!, bits);
   return bytes;
+}
+
+/** Puts element `index` into zeroed bytes. One of six bits may lie across two. Multiplied, not shifted: an index in bits is beyond 32 of them. */
+export function putCode(bytes: Uint8Array, index: number, code: number, bits: number): void {
+  const shift = (index * bits) % 8;
+  const at = (index * bits - shift) / 8;
+  const shifted = (code & ((1 << bits) - 1)) << shift;
+  bytes[at]! |= shifted;
+  if (shift + bits > 8) bytes[at + 1]! |= shifted >> 8;
+}
+
+/** Element `index` of packed ones, as an unsigned integer. */
+export function codeAt(bytes: Uint8Array, index: number, bits: number): number {
+  const shift = (index * bits) % 8;
+  const at = (index * bits - shift) / 8;
+  return ((bytes[at]! | ((bytes[at + 1] ?? 0) << 8)) >> shift) & ((1 << bits) - 1);
 }
 
 /** The codes of elements of at most 16 bits, as unsigned integers. */
@@ -274,8 +305,7 @@ function codes(dtype: DType, bytes: Uint8Array, size: number): number[] | Uint16
     return new Uint16Array(even.buffer as ArrayBuffer, even.byteOffset, size);
   }
   if (bits === 8) return bytes;
-  const mask = (1 << bits) - 1;
-  return Array.from({ length: size }, (_, index) => (bytes[(index * bits) >> 3]! >> ((index * bits) & 7)) & mask);
+  return Array.from({ length: size }, (_, index) => codeAt(bytes, index, bits));
 }
 
 function floatDecoder(dtype: DType): (code: number) => number {

@@ -1,7 +1,8 @@
 import { chunksLength } from '../ir/bytes.ts';
 import { cloneModel } from '../ir/clone.ts';
+import { Diagnostic } from '../ir/diagnostic.ts';
 import { Editor } from '../ir/edit.ts';
-import type { Model, Value } from '../ir/model.ts';
+import type { Graph, Model, Value } from '../ir/model.ts';
 import { writeModel, type Written } from '../ir/onnx/write.ts';
 import { makeBatchDynamic } from './export/batch.ts';
 import { proveBatch } from './export/proof.ts';
@@ -33,7 +34,7 @@ const options = {
       description: 'Whether weights go to a side file, named like the output with `.data` behind it: only for models beyond 2 GiB, always or never. Build systems that need to know the files in advance want always or never.',
     },
     opset: { type: 'integer', minimum: 1, description: 'Version of the ONNX operator set to declare; the one of the model if absent. Refused where an operator changed its meaning in between.' },
-    irVersion: { type: 'integer', minimum: 3, maximum: 13, description: 'IR version to declare; the one of the model if absent. Refused where the model uses what came later.' },
+    irVersion: { type: 'integer', minimum: 3, maximum: 14, description: 'IR version to declare; the one of the model if absent. Refused where the model uses what came later.' },
     valueInfo: { type: 'boolean', default: true, description: 'Writes the types and shapes of all intermediate values, as inferred.' },
     stackTraces: { type: 'boolean', default: false, description: 'Keeps the stack traces and source paths that exporters leave behind: they hold paths of the machine that exported the model.' },
   },
@@ -80,20 +81,31 @@ export const exportPass: PassDeclaration<typeof options> = definePass({
 });
 
 function written(model: Model, { output, externalData }: { readonly output: string; readonly externalData: 'auto' | 'always' | 'never' }): Written {
-  const single = (): Written => writeModel(model);
-  if (externalData === 'never') return single();
-  if (externalData === 'auto') {
-    const whole = single();
+  if (externalData !== 'always') {
+    const whole = writeModel(model);
     if (chunksLength(whole.model) <= singleFileLimit) return whole;
+    if (externalData === 'never') throw tooLarge(output, whole.model, 'Leave `externalData` out, so that the weights go to a side file.');
   }
   const location = sideFile(output).split('/').at(-1)!;
-  return writeModel(model, { external: { location, threshold: inlineLimit } });
+  const parted = writeModel(model, { external: { location, threshold: inlineLimit } });
+  if (chunksLength(parted.model) > singleFileLimit) throw tooLarge(output, parted.model, 'The rest lies in attributes of nodes, which cannot be external: `fold` makes constants of Constant nodes.');
+  return parted;
+}
+
+function tooLarge(output: string, chunks: Written['model'], suggestion: string): Diagnostic {
+  return new Diagnostic('export/too-large', `${output} would have ${chunksLength(chunks)} bytes, and no reader takes a model file of more than ${singleFileLimit}`, { suggestion });
 }
 
 /** Takes away the types of what is neither input, constant nor output. */
 function forgetTypes(model: Model, edit: Editor): void {
-  for (const graph of model.graphs()) {
-    for (const node of graph.walk()) for (const value of node.outputs) if (value !== undefined) edit.setType(value, undefined);
-  }
+  const forget = (graph: Graph): void => {
+    // A slot without a type of its own has that of its value.
+    graph.outputs.forEach(({ type, value }, index) => { if (type === undefined && value.type !== undefined) edit.setOutputType(graph, index, value.type); });
+    for (const node of graph.nodes()) {
+      node.subgraphs.forEach(forget);
+      for (const value of node.outputs) if (value !== undefined) edit.setType(value, undefined);
+    }
+  };
+  for (const graph of model.graphs()) forget(graph);
 }
 

@@ -6,13 +6,14 @@ import type { OptionsOf } from './options.ts';
 import type { Runtime } from './runtime.ts';
 import { Rewriter, type Rule } from './rewrite.ts';
 import { affine, batchNorm } from './fold/batch-norm.ts';
-import { resolveBranches } from './fold/branches.ts';
+import { Branches } from './fold/branches.ts';
 import { compounds } from './fold/compounds.ts';
 import { chains } from './fold/chains.ts';
 import { Evaluator } from './fold/constants.ts';
 import { removeUnused } from './fold/dead.ts';
 import { mergeDuplicates } from './fold/duplicates.ts';
 import { identities } from './fold/identities.ts';
+import { kernelRules } from './fold/kernels.ts';
 import { pads } from './fold/pads.ts';
 import { shapes } from './fold/shapes.ts';
 import { transposes } from './fold/transposes.ts';
@@ -31,7 +32,7 @@ const options = {
     },
     compounds: {
       type: 'boolean', default: false,
-      description: 'Recognise spelled-out LayerNormalization, Gelu, HardSigmoid, HardSwish and Softmax, and replace them where the operator set has the operator.',
+      description: 'Recognise spelled-out LayerNormalization, RMSNormalization, Gelu, HardSigmoid, HardSwish, Swish and Softmax, and replace them where the operator set has the operator.',
     },
   },
 } as const;
@@ -52,6 +53,7 @@ export const fold: PassDeclaration<typeof options> = definePass({
     const { edit, runtime, signal } = context;
     const rewriter = new Rewriter(model, rulesFor(context.options), context);
     const evaluator = new Evaluator(context, context.options.maxGrowth ?? Math.max(2 ** 16, Math.floor(constantBytes(model) / 100)));
+    const branches = new Branches(context);
     let rounds = 0;
     for (let before = -1; edit.changes !== before; rounds++) {
       signal.throwIfAborted();
@@ -60,7 +62,12 @@ export const fold: PassDeclaration<typeof options> = definePass({
       removeUnused(model, context);
       while (rewriter.sweep() > 0);
       await evaluator.run(model);
-      resolveBranches(model, context);
+      await branches.run(model);
+      mergeDuplicates(model, context);
+    }
+    const last = new Rewriter(model, kernelRules(context.target), context);
+    while (last.sweep() > 0) {
+      removeUnused(model, context);
       mergeDuplicates(model, context);
     }
     rewriter.reportDeclined();

@@ -13,8 +13,8 @@ export interface StringOption extends Described {
   readonly enum?: readonly string[];
   readonly pattern?: string;
   readonly default?: string;
-  /** `path`: a file named relative to the recipe. `selector`: a selector name. Shown in the reference, checked by the recipe front end. */
-  readonly format?: 'path';
+  /** `path`: a file named relative to the recipe. `reader`: a name under `data`. `selector`: a selector name. Shown in the reference, checked by the recipe front end. */
+  readonly format?: 'path' | 'reader';
 }
 
 export interface NumberOption extends Described {

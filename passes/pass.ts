@@ -60,12 +60,25 @@ export interface PassContext<O> {
   readonly wanted: readonly StatisticsRequest[];
   /** The statistics that are valid for the model as it is now, or nothing. Setting them is what gives the tokens `ranges` and `moments` their content. */
   readonly statistics: { get(): Statistics | undefined; set(statistics: Statistics): void };
+  /** Measures a model, by what the named data measure, beside the model that the recipe began with. Throws `data/unknown`, and what running the model throws. */
+  readonly measure: (model: Model, data: string) => Promise<Measurement>;
   /** Leaves data of the step for the report, under a name: JSON that `--report` and the HTML report show. */
   readonly record: (name: string, data: unknown) => void;
+  /** Reads a file that the step's options name (relative to the recipe). Throws a Diagnostic that names it. */
+  readonly input: (path: string) => Promise<Uint8Array>;
   /** Registers an output file; nothing is written unless the whole compile succeeds. */
   readonly output: (file: OutputFile) => void;
   /** Aborted when the user interrupts; `throwIfAborted()` at safe points. */
   readonly signal: AbortSignal;
+}
+
+/** What a model is worth. */
+export interface Measurement {
+  /** Name of the metric. */
+  readonly metric: string;
+  readonly value: number;
+  /** How much worse than the original, in the unit of the metric: percentage points for shares. */
+  readonly drop: number;
 }
 
 /** What a pass may look at to say which statistics it will want. */

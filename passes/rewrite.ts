@@ -154,6 +154,8 @@ export class Rewriter {
   private readonly limit: number;
   private readonly history: { readonly rule: string; readonly node: Node }[] = [];
   private readonly declines = new Map<Node, Map<string, Decline>>();
+  /** Constants that rules made, by the name that they asked for and that another had. */
+  private readonly heirs = new Map<string, readonly Value[]>();
   private queue: Node[] = [];
   private readonly queued = new Set<Node>();
 
@@ -222,7 +224,8 @@ export class Rewriter {
     const before = edit.changes;
     const made = new Map<Node, string>();
     const changed = new Set<Node>();
-    const result = apply(builder(edit, root, nodes, made, changed));
+    const constants = new Map<Value, string>();
+    const result = apply(builder(edit, root, nodes, { made, changed, constants }));
     const replacements = result === undefined ? [] : Array.isArray(result) ? (result as readonly (Value | undefined)[]) : [result as Value];
     root.outputs.forEach((old, index) => {
       const by = replacements[index];
@@ -233,6 +236,7 @@ export class Rewriter {
     const { nodes: removed, read } = removeDead(edit, [...made.keys(), ...nodes], (node) => select.has(node) || made.has(node));
     if (edit.changes === before) throw new Error(`rule '${rule.name}' was to rewrite '${root.name}' and changed nothing`);
     this.inherit(root, replacements, made, removed);
+    this.succeed(constants, read);
     for (const node of [...made.keys(), ...changed]) this.wake(node);
     for (const value of [...read, ...replacements]) if (value !== undefined) this.wakeAround(value);
     for (const node of removed) this.declines.delete(node);
@@ -263,6 +267,18 @@ export class Rewriter {
       edit.rename(heir, name);
       const [value] = heir.outputs;
       if (value !== undefined && !replacements.includes(value) && outputs[0] !== undefined) edit.rename(value, outputs[0].name);
+    }
+  }
+
+  /** A constant that was made under the name of another takes it over once that one is gone: weights keep their name when they are rescaled. The first one does. */
+  private succeed(made: ReadonlyMap<Value, string>, read: ReadonlySet<Value>): void {
+    for (const [value, name] of made) if (value.name !== name) this.heirs.set(name, [...this.heirs.get(name) ?? [], value]);
+    for (const { name, constant } of [...read].filter((value) => !value.graph.constants.has(value))) {
+      const heirs = constant === undefined ? [] : (this.heirs.get(name) ?? []).filter((value) => value.graph.constants.has(value));
+      const [heir, ...others] = heirs;
+      if (heir === undefined) continue;
+      this.context.edit.rename(heir, name);
+      this.heirs.set(name, others);
     }
   }
 
@@ -309,7 +325,14 @@ export class Rewriter {
   }
 }
 
-function builder(edit: Editor, root: Node, from: readonly Node[], made: Map<Node, string>, changed: Set<Node>): Builder {
+/** What a rule made, with the names asked for, and what it changed in place. */
+interface Work {
+  readonly made: Map<Node, string>;
+  readonly constants: Map<Value, string>;
+  readonly changed: Set<Node>;
+}
+
+function builder(edit: Editor, root: Node, from: readonly Node[], { made, constants, changed }: Work): Builder {
   const { graph } = root;
   const node: Builder['node'] = (op, inputs, attributes = {}, more = {}) => {
     const { domain = '', name = root.name, types = [undefined] } = more;
@@ -317,7 +340,11 @@ function builder(edit: Editor, root: Node, from: readonly Node[], made: Map<Node
     made.set(added, name);
     return added;
   };
-  const constant: Builder['constant'] = (tensor, name = `${root.name}_constant`) => edit.constant(graph, tensor, name);
+  const constant: Builder['constant'] = (tensor, name = `${root.name}_constant`) => {
+    const added = edit.constant(graph, tensor, name);
+    constants.set(added, name);
+    return added;
+  };
   return {
     root,
     graph,

@@ -1,18 +1,26 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { Diagnostic } from '../../ir/diagnostic.ts';
 import { compile, type CompileResult } from '../compile.ts';
 import { check, plan, planText } from '../plan.ts';
+import { evaluationText } from '../report/evaluation.ts';
 import { formatBytes, formatChange, formatTable, formatTime } from '../report/table.ts';
+import { checkModel } from '../check-model.ts';
+import { count } from './arguments.ts';
 import { print } from './errors.ts';
 import { collect, shared, type Session, type SharedOptions } from './session.ts';
 
 interface RecipeOptions extends SharedOptions {
   readonly set?: readonly string[];
+  readonly maxWarnings?: number;
 }
 
 interface CompileFlags extends RecipeOptions {
   readonly report?: string;
+  readonly html?: string;
   readonly depfile?: string;
+  readonly deptarget?: readonly string[];
   readonly dump?: string;
+  readonly eval: boolean;
   readonly reproducible?: boolean;
   readonly reproducers?: string;
 }
@@ -20,23 +28,30 @@ interface CompileFlags extends RecipeOptions {
 /** Adds the commands that take a recipe: compile, plan, check. */
 export function addCompile(root: Command, session: Session): void {
   const { host, sources } = session;
-  const recipeCommand = (name: string, summary: string): Command => shared(root.command(name), session)
+  const recipeCommand = (name: string, summary: string, argument = '<recipe>', meaning = 'recipe file (YAML or JSON)'): Command => shared(root.command(name))
     .summary(summary)
-    .argument('<recipe>', 'recipe file (YAML or JSON)')
-    .option('--set <name=value>', 'give a variable of the recipe another value (may be repeated)', collect);
+    .argument(argument, meaning)
+    .option('--set <name=value>', 'give a variable of the recipe another value (may be repeated)', collect)
+    .option('--max-warnings <count>', 'fail if there are more warnings than this; nothing is written then', count('--max-warnings'));
 
   recipeCommand('compile', 'run a recipe')
     .description('Runs a recipe: reads its model, runs its steps, and writes all outputs or none.')
     .option('--report <file>', 'write everything that was decided and done, as JSON')
+    .option('--html <file>', 'write it as a page for people: one HTML file that needs nothing beside it')
     .option('--depfile <file>', 'write all files that were read, for make, ninja and CMake')
+    .option('--deptarget <name>', 'with --depfile: the target to write instead of the outputs (may be repeated)', collect)
     .option('--dump <folder>', 'write the model as text after each step that changes it')
+    .option('--no-eval', 'do not measure the compiled model on the validation data, unless budgets need it')
     .option('--reproducible', 'leave timings out of the report')
     .option('--reproducers <folder>', 'where reproducers of internal errors go (default: the folder for temporary files)')
-    .action(async (recipe: string, { set, report, depfile, dump, reproducible, reproducers, quiet }: CompileFlags) => {
+    .action(async (recipe: string, { set, report, html, depfile, deptarget, dump, maxWarnings, eval: measure, reproducible, reproducers, quiet }: CompileFlags) => {
+      if (deptarget && depfile === undefined) {
+        throw new Diagnostic('usage/command-line', '--deptarget names the target of a dependency file, and none is written', { suggestion: 'Add --depfile FILE.' });
+      }
       const result = await compile(recipe, {
-        host, sources, ...(set && { set }),
-        ...(report !== undefined && { report }), ...(depfile !== undefined && { depfile }), ...(dump !== undefined && { dump }),
-        ...(reproducible && { reproducible }), ...(reproducers !== undefined && { reproducers }),
+        host, sources, ...(set && { set }), ...(maxWarnings !== undefined && { maxWarnings }),
+        ...(report !== undefined && { report }), ...(html !== undefined && { html }), ...(depfile !== undefined && { depfile }), ...(deptarget && { deptarget }), ...(dump !== undefined && { dump }),
+        evaluate: measure, ...(reproducible && { reproducible }), ...(reproducers !== undefined && { reproducers }),
       });
       if (quiet) return;
       print(result.diagnostics, session);
@@ -46,17 +61,19 @@ export function addCompile(root: Command, session: Session): void {
   recipeCommand('plan', 'print what a recipe would do, writing nothing')
     .description('Prints the steps of a recipe with the nodes that they select, the files that it would write, and every option with its default. Writes nothing.')
     .option('--resolved', 'print the recipe with every default filled in, and where each value comes from')
-    .option('--json', 'print it as JSON')
-    .action(async (recipe: string, { set, resolved, json, quiet }: RecipeOptions & { readonly resolved?: boolean; readonly json?: boolean }) => {
-      const planned = await plan(recipe, { host, sources, ...(set && { set }) });
+    .addOption(new Option('--json', 'print it as JSON').conflicts('resolved'))
+    .action(async (recipe: string, { set, maxWarnings, resolved, json, quiet }: RecipeOptions & { readonly resolved?: boolean; readonly json?: boolean }) => {
+      const planned = await plan(recipe, { host, sources, ...(set && { set }), ...(maxWarnings !== undefined && { maxWarnings }) });
       if (!quiet) print(planned.diagnostics, session);
       host.stdout.write(resolved ? planned.resolved : json ? `${JSON.stringify(planned.data, undefined, 2)}\n` : planText(planned));
     });
 
-  recipeCommand('check', 'validate a recipe against its model')
-    .description('Validates a recipe, its plugins and its selectors against its model. Prints all mistakes; writes nothing.')
-    .action(async (recipe: string, { set, quiet }: RecipeOptions) => {
-      const diagnostics = await check(recipe, { host, sources, ...(set && { set }) });
+  recipeCommand('check', 'validate a recipe against its model, or a model', '<recipe|model>', 'recipe file (YAML or JSON), or ONNX file')
+    .description('Validates a recipe, its plugins and its selectors against its model; or a model (*.onnx): its structure, its types, and whether ONNX Runtime accepts it. Prints all mistakes; writes nothing.')
+    .action(async (file: string, { set, maxWarnings, quiet }: RecipeOptions) => {
+      const diagnostics = /\.onnx$/i.test(file)
+        ? await checkModel(file, { host })
+        : await check(file, { host, sources, ...(set && { set }), ...(maxWarnings !== undefined && { maxWarnings }) });
       if (!quiet) print(diagnostics, session);
     });
 }
@@ -70,6 +87,6 @@ function summary({ report, outputs }: CompileResult): string {
     figures === undefined ? '' : formatChange(figures.before.bytes, figures.after.bytes, formatBytes),
     report.timings?.[id] === undefined ? '' : formatTime(report.timings[id]),
   ]);
-  const files = outputs.map((file) => `${file}  ${formatBytes(report.outputs[file]!.bytes)}\n`).join('');
-  return `${formatTable(['step', 'did', 'nodes', 'constants', 'time'], steps, ['left', 'left'])}${files === '' ? '' : `\n${files}`}`;
+  const files = outputs.map((file) => `${file}${report.outputs[file] === undefined ? '' : `  ${formatBytes(report.outputs[file].bytes)}`}\n`).join('');
+  return `${formatTable(['step', 'did', 'nodes', 'constants', 'time'], steps, ['left', 'left'])}${files === '' ? '' : `\n${files}`}${report.evaluation === undefined ? '' : `\n${evaluationText(report.evaluation)}`}`;
 }

@@ -1,11 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import type { Host } from '../host.ts';
 import { version } from '../version.ts';
+import { addBisect } from './bisect.ts';
 import { addCompile } from './compile.ts';
+import { exitCodeOf, finish, print, reportError, usageError } from './errors.ts';
+import { addEval } from './eval.ts';
 import { addReading } from './reading.ts';
 import { addReference } from './reference.ts';
-import { exitCodeOf, reportError } from './errors.ts';
-import type { Session } from './session.ts';
+import { formatOf, type Session } from './session.ts';
+import { addStatistics } from './statistics.ts';
 
 /** A program of commands that act on this host. Each command sets the exit code of the session if it is not 0. */
 export function program(session: Session): Command {
@@ -14,12 +17,13 @@ export function program(session: Session): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
-    .showHelpAfterError('(onnxpress --help lists the commands)')
     .showSuggestionAfterError()
     .configureHelp({ helpWidth: 100 })
     .configureOutput({
       writeOut: (text) => { session.host.stdout.write(text); },
       writeErr: (text) => { session.host.stderr.write(text); },
+      // What it refuses is reported as a Diagnostic.
+      outputError: () => undefined,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
       getOutHelpWidth: () => 100,
@@ -28,6 +32,9 @@ export function program(session: Session): Command {
     .exitOverride();
   addCompile(root, session);
   addReading(root, session);
+  addEval(root, session);
+  addStatistics(root, session);
+  addBisect(root, session);
   addReference(root, session);
   return root;
 }
@@ -37,18 +44,31 @@ export function program(session: Session): Command {
  * 1 failed (or `diff` found differences), 2 usage or recipe invalid, 3 a budget missed, 70 internal error, 130 interrupted. Never throws.
  */
 export async function run(argv: readonly string[], host: Host): Promise<number> {
-  const session: Session = { host, sources: new Map(), exitCode: 0, format: 'pretty' };
+  const session: Session = { host, sources: new Map(), reported: [], exitCode: 0, format: formatOf(argv) };
+  const root = program(session);
   try {
-    await program(session).parseAsync([...argv], { from: 'user' });
-    return session.exitCode;
+    await root.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (host.signal.aborted) {
-      host.stderr.write('interrupted: nothing was written\n');
-      return 130;
-    }
-    reportError(error, session);
-    return exitCodeOf(error);
+    session.exitCode = codeAfter(error, root, argv, session);
+    // Help and version are all that was asked for.
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
   }
+  finish(session);
+  return session.exitCode;
 }
 
+/** Reports what ended a run, and says with which exit code. */
+function codeAfter(error: unknown, root: Command, argv: readonly string[], session: Session): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    // Without a command the help was printed.
+    if (error.code !== 'commander.help') print([usageError(error, root.commands.find((command) => command.name() === argv[0])?.name())], session);
+    return 2;
+  }
+  if (session.host.signal.aborted) {
+    if (session.format === 'pretty' || session.format === 'github') session.host.stderr.write('interrupted: nothing was written\n');
+    return 130;
+  }
+  reportError(error, session);
+  return exitCodeOf(error);
+}

@@ -2,13 +2,25 @@ import type { Explanation } from '../diagnostics.ts';
 
 /** Codes of what happens around the steps: command line, plugins, budgets, outputs, defects; and those of the passes fold and export. */
 export const runningDiagnostics: Readonly<Record<string, Explanation>> = {
+  'usage/command-line': {
+    title: 'A command, an option or an argument is not one that onnxpress has.',
+    text: 'The message names it. `onnxpress --help` lists the commands, `onnxpress COMMAND --help` the arguments and options of one; specs/cli.md says more about them.',
+  },
+  'usage/bad-shape': {
+    title: 'A shape that `--shape` gives does not fit the model.',
+    text: `It takes the name of an input and the lengths of all its axes, or the name of a symbol and its length:
+
+    onnxpress inspect model.onnx --shape image=1,3,224,224 --shape N=8
+
+Axes whose length the model states keep it; only what it leaves open can be fixed.`,
+  },
   'usage/unknown-code': {
     title: '`explain` was given a code that does not exist.',
     text: 'Codes look like `area/what` and stand in brackets behind `error` or `warning`. specs/diagnostics.md lists all of them. For a node, name the report of a compile: `onnxpress explain NODE --report FILE`.',
   },
   'usage/unknown-node': {
     title: 'The report says nothing about a node of this name.',
-    text: 'A report tells which nodes each `where` selected, and what passes remarked. A node that no step touched, selected or passed over with a reason does not occur in it. Names are those that the node has, or had in the model as it was read.',
+    text: 'A report knows all nodes of the model as it was read, and those that passes made and remarked on. `onnxpress inspect MODEL --where "{ name: \'**\' }"` lists the names.',
   },
   'usage/unknown-pass': {
     title: 'There is no pass of this name.',
@@ -23,8 +35,20 @@ export const runningDiagnostics: Readonly<Record<string, Explanation>> = {
     text: 'A recipe that you may have edited is never replaced. Give another name with `--output`, or print the starter recipe with `--output -`.',
   },
   'usage/bad-number': {
-    title: 'An option of the command line takes a whole number.',
-    text: 'Counts are written in digits, without sign, unit or separator.',
+    title: 'An option of the command line takes a number.',
+    text: 'Counts are written in digits, without sign, unit or separator; shares are numbers from 0 on, such as 0.001 or 1e-3.',
+  },
+  'bisect/bad-start': {
+    title: '`bisect` needs a model that is good before any step.',
+    text: 'What is wrong with it then is not the doing of a step. The command behind `--` has to succeed on the model that the recipe names, whose file it gets as its last word, or where `{}` stands.',
+  },
+  'bisect/command': {
+    title: 'The command that judges models cannot be run, or cannot tell.',
+    text: 'It is started without a shell, in the folder in which onnxpress was started: `onnxpress bisect RECIPE -- python3 check.py {}`. Exit code 0 says that a model is good, 125 that this cannot be told, everything else that it is bad.',
+  },
+  'output/too-many-warnings': {
+    title: 'There are more warnings than `--max-warnings` allows.',
+    text: 'Nothing was written. `--max-warnings 0` makes every warning count, as in ESLint; without the option any number of them is fine.',
   },
   'plugin/not-found': {
     title: 'A plugin that the recipe lists is not there.',
@@ -59,8 +83,27 @@ Install the package beside the recipe: \`npm i -D NAME\`.`,
 The message names the option and the keyword. The author of the plugin sees the same from PassTester.`,
   },
   'accept/unknown-metric': {
-    title: 'A budget limits what this version cannot measure.',
-    text: 'Nothing ran: a budget that would not be checked must not look as if it were. size (bytes of the written model), nodes, parameters and macs can be measured without data.',
+    title: 'A budget limits what cannot be measured.',
+    text: `A budget that would not be checked must not look as if it were. size (bytes of the written model), nodes, parameters and macs can be measured without data, also after a single step.
+
+Budgets of accuracy (top1, top1Drop, metricDrop, agreement, sqnr, …) and latency hold for the whole recipe, and are measured on \`validation\` under \`data\`.`,
+  },
+  'eval/fused-accuracy': {
+    title: 'The int8 kernels of this processor are less accurate than the file of the model.',
+    text: `ONNX Runtime fuses Q/DQ pairs into int8 kernels, which are to compute what the file says, up to rounding. On x86 processors without VNNI they do not:
+products of unsigned activations and signed weights are added in pairs in 16 bits, and sums beyond that are cut off.
+
+\`quantize-int8\` avoids this for the target onnxruntime-cpu: \`saturation: avoid\`, the default, takes weight scales with which no sum of two products leaves 16 bits, and \`unsigned\` stores weights as uint8, for
+which kernels are exact, and slower. With \`ignore\`, and in files of other tools, set the session option session.x64quantprecision to 1 on such processors, or quantize with a reduced range of weights.
+Processors with VNNI, and ARM, compute all forms exactly.`,
+  },
+  'eval/no-metric': {
+    title: 'What a model makes of the data cannot be scored.',
+    text: 'A budget such as `maxDrop` needs a figure: the `metric` of the data, top-1 where they have labels, or agreement with the original where the outputs are scores of classes. Give the data a `metric`, or a module that computes one.',
+  },
+  'eval/no-samples': {
+    title: 'The data on which models are to be measured have no samples.',
+    text: 'The reader opened, and gave nothing: `skip`, `every`, `except` and `samples` leave nothing over, or the file is empty.',
   },
   'accept/budget': {
     title: 'The model does not meet a budget of the recipe.',
@@ -78,9 +121,13 @@ The message names the option and the keyword. The author of the plugin sees the 
     title: '`irVersion` asks for a version that is older than what the model uses.',
     text: 'Element types, functions and metadata came with certain versions of the format; a reader of an older one would misread them. The message names what is too young, and since when it exists.',
   },
+  'export/too-large': {
+    title: 'The model file would be larger than 2 GiB, which no reader takes.',
+    text: 'The limit is that of protobuf, and holds for the file of the model, not for the weights beside it. With `externalData: auto`, the default, weights of such a model go to a side file; `never` forbids that.',
+  },
   'export/batch-axis': {
     title: '`dynamicBatch` does not find one batch in the inputs.',
-    text: 'The batch is the first axis of every input, or the symbol that the first axis of one input has in another. Inputs such as caches with another first axis leave open what the batch is.',
+    text: 'The batch is the first axis of every input, or the symbol that the first axis of one input has in another. Inputs such as caches with another first axis leave open what the batch is. Neither may the symbol that it gets be that of another axis: `batchSymbol` gives it another name.',
   },
   'export/batch-differs': {
     title: 'With a dynamic batch the model does not compute what it computes sample by sample.',
@@ -89,11 +136,15 @@ form that is not rewritten. The node that is named is the first, in the order of
   },
   'export/batch-unproved': {
     title: 'Whether a dynamic batch would be right cannot be found out.',
-    text: 'The original does not run on random inputs (it wants indices in a range, or lengths that fit each other), or gives other results each time. What cannot be proved is not written: leave `dynamicBatch` out, or export the model with a symbolic batch from its framework.',
+    text: 'The original does not run on random inputs (it wants indices in a range, or lengths that fit each other), gives other results each time, or gives none to compare. What cannot be proved is not written: leave `dynamicBatch` out, or export the model with a symbolic batch from its framework.',
+  },
+  'output/conflict': {
+    title: 'A file would be written over another one that counts.',
+    text: 'An output, a report or a dependency file leads, as an absolute path, through a link or under the name of a side file, to a file that was read (the model, its weights, a recipe, a plugin) or to another output. Nothing was written.',
   },
   'output/unwritable': {
     title: 'The outputs cannot be written.',
-    text: 'Files are written under temporary names beside their place, and renamed when all are complete; none of them is left now. The message of the system says why: permissions, space, or a folder where a file should be.',
+    text: 'Files are written under temporary names beside their place, and renamed when all are complete; none of them is left now, and files that were there before are as they were. The message of the system says why: permissions, space, or a folder where a file should be.',
   },
   'internal/error': {
     title: 'An exception that nobody expected ended the run.',

@@ -12,7 +12,7 @@ Install it with \`ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node\`; 
     title: 'ONNX Runtime refuses the model.',
     text: `The reason is in its own words, with the node as it is called in the model. Usual causes: an operator or an element type that it has not implemented, an opset or IR version that is newer than it, or declared shapes that contradict the nodes.
 
-If it is the model as it was read, export it differently, or leave out the step that has to run it. If a step made it so, that step has a defect: please report it.`,
+If it is the model as it was read, export it differently, or leave out the step that has to run it. If a step made it so, that step has a defect: please report it. A compile has every file loaded before it writes it: where the model was accepted before its steps, none leaves behind what is not.`,
   },
   'runtime/run': {
     title: 'ONNX Runtime accepted the model, and failed while it ran.',

@@ -1,15 +1,20 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Diagnostic } from '../../ir/diagnostic.ts';
 import type { DumpWriter } from '../instruments/dump.ts';
 import type { ReproducerWriter } from '../instruments/reproducer.ts';
-import { writeFiles } from './model-file.ts';
+import { writeFiles } from './write-files.ts';
 
-/** Writes the files of a dump into a folder, which is made when the first one comes. */
+/** Writes the files of a dump into a folder, which is made when the first one comes. Throws `output/unwritable`. */
 export function dumpFolder(folder: string): DumpWriter {
   return (name, text) => {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, name), text);
+    try {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, name), text);
+    } catch (error) {
+      throw new Diagnostic('output/unwritable', `cannot write the dump: ${String(error)}`, { cause: error, suggestion: 'Give another folder, or make room in this one.' });
+    }
   };
 }
 

@@ -26,30 +26,40 @@ const metrics: Readonly<Record<string, (figures: Figures, model: Model) => numbe
   macs: ({ macs }) => macs,
 };
 
-/** Says which metrics of an acceptance can be measured; throws `accept/unknown-metric` for the first that cannot, before anything runs. */
-export function checkMetrics(acceptance: Acceptance, where: string): void {
+/** Figures that were measured on data, by the name of the budget. */
+export type Measured = ReadonlyMap<string, number>;
+
+/**
+ * Says which budgets of an acceptance can be judged: those of the model itself, and the `measurable` ones. Throws `accept/unknown-metric` for the first that cannot,
+ * before anything runs.
+ */
+export function checkMetrics(acceptance: Acceptance, where: string, measurable: ReadonlySet<string> = new Set(), why = 'which needs data: budgets of accuracy hold for the whole recipe'): void {
   for (const name of Object.keys(acceptance)) {
-    if (name === 'onFail' || Object.hasOwn(metrics, name)) continue;
-    throw new Diagnostic('accept/unknown-metric', `${where} limits \`${name}\`, which this version of onnxpress cannot measure`, {
-      expected: Object.keys(metrics), actual: name, suggestion: `Limit one of ${Object.keys(metrics).join(', ')}, or leave the budget out.`,
+    if (name === 'onFail' || Object.hasOwn(metrics, name) || measurable.has(name)) continue;
+    throw new Diagnostic('accept/unknown-metric', `${where} limits \`${name}\`, ${why}`, {
+      expected: [...Object.keys(metrics), ...measurable], actual: name,
+      suggestion: measurable.size === 0 ? `Limit one of ${Object.keys(metrics).join(', ')}, or move the budget to \`accept\` of the recipe, with \`data: { validation: … }\`.` : `Limit one of ${[...Object.keys(metrics), ...measurable].join(', ')}.`,
     });
   }
 }
 
 /** What of an acceptance a model misses: one `accept/budget` for each metric, naming the value and the limit. */
-export function missedBudgets(acceptance: Acceptance, model: Model, where: string): Diagnostic[] {
+export function missedBudgets(acceptance: Acceptance, model: Model, where: string, measured: Measured = new Map()): Diagnostic[] {
   const figures = figuresOf(model);
   return Object.entries(acceptance).flatMap(([name, bounds]) => {
     if (name === 'onFail' || bounds === undefined || typeof bounds === 'string') return [];
-    const value = metrics[name]!(figures, model);
+    const value = metrics[name]?.(figures, model) ?? measured.get(name) ?? NaN;
     const { min = -Infinity, max = Infinity } = bounds;
     if (value >= min && value <= max) return [];
-    const limit = value < min ? `at least ${min}` : `at most ${max}`;
-    return [new Diagnostic('accept/budget', `${where} accepts ${limit} for \`${name}\`, and the model has ${value}`, {
+    const limit = value < min || max === Infinity ? `at least ${min}` : `at most ${max}`;
+    return [new Diagnostic('accept/budget', `${where} accepts ${limit} for \`${name}\`, and the model has ${rounded(value)}`, {
       expected: [limit], actual: String(value), suggestion: 'Change the steps so that they meet it, or relax the budget.',
     })];
   });
 }
+
+/** Whole numbers as they are, others with four digits behind the point at most. */
+const rounded = (value: number): string => String(Number.isInteger(value) ? value : Number(value.toFixed(4)));
 
 /** The same Diagnostic as a warning. */
 export function asWarning(diagnostic: Diagnostic): Diagnostic {

@@ -1,4 +1,4 @@
-import { globPattern, PatternError } from './name-pattern.ts';
+import { globPattern, PatternError } from '../../passes/name-pattern.ts';
 import type { Problems } from './problems.ts';
 import { didYouMean } from './suggest.ts';
 import { child, plain, quote, stringOf, type MapTree, type ScalarTree, type Tree } from './tree.ts';

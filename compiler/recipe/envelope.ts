@@ -1,5 +1,5 @@
 import { targetNames } from '../targets.ts';
-import { reader } from './data-schema.ts';
+import { inputReader, reader } from './data-schema.ts';
 import { exactlyOne, type Schema } from './schema.ts';
 import { conditionSchema, selectorSchema } from './select-schema.ts';
 
@@ -12,6 +12,7 @@ const measures: Readonly<Record<string, string>> = {
   auc: 'Area under the ROC curve in percent', agreement: 'Share of samples in percent on which the original says the same', cosine: 'Cosine between the outputs and the original\'s',
   sqnr: 'Signal to quantization noise of the outputs in dB', kl: 'Kullback-Leibler divergence from the original\'s outputs', maxError: 'Largest absolute error of an output',
   metricDrop: 'Loss of the data\'s own metric in percentage points', top1Drop: 'Loss of top-1 accuracy in percentage points', top5Drop: 'Loss of top-5 accuracy in percentage points',
+  agreementDrop: 'Share of samples in percent on which the original says something else',
   mapDrop: 'Loss of mean average precision in percentage points', aucDrop: 'Loss of the area under the ROC curve in percentage points',
 };
 
@@ -71,7 +72,7 @@ export const stepSchema: Schema = {
 };
 
 /** Schemas that others refer to by name. */
-export const definitions: Readonly<Record<string, Schema>> = { selector: selectorSchema, condition: conditionSchema, reader, acceptance, step: stepSchema };
+export const definitions: Readonly<Record<string, Schema>> = { selector: selectorSchema, condition: conditionSchema, reader, inputReader, acceptance, step: stepSchema };
 
 /** Keys of the recipe itself, each with its meaning. `steps` is in its long form here. */
 const recipeKeys: Readonly<Record<string, Schema>> = {

@@ -41,7 +41,7 @@ function readOne(path: string, files: RecipeFiles, problems: Problems): string |
     return files.readText(path, recipeSizeLimit);
   } catch (error) {
     if (!Diagnostic.is(error)) throw error;
-    problems.add(error.code, error.message, problems.inherited.get(path) ?? { file: path }, { suggestion: 'paths are relative to the file in which they are written' });
+    problems.add(error.code, error.message, problems.inherited.get(path) ?? { file: path }, { suggestion: unreadableHint(path, problems) });
     return undefined;
   }
 }
@@ -96,4 +96,10 @@ function parentOf(tree: MapTree, file: string, sources: ReadonlyMap<string, stri
   }
   if (place) problems.inherited.set(path, place);
   return path;
+}
+
+/** What to do about a file that cannot be read: a recipe that another extends, or the one that is asked for. */
+function unreadableHint(path: string, problems: Problems): string {
+  if (problems.inherited.has(path)) return 'paths are relative to the file in which they are written';
+  return /\.onnx$/i.test(path) ? 'this is a model: `onnxpress init MODEL` writes a recipe for it' : 'check the path; `onnxpress init MODEL` writes a starter recipe';
 }

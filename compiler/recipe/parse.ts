@@ -45,7 +45,7 @@ class TreeBuilder {
     const [document, second] = documents;
     if (second) throw diagnosticAt('recipe/syntax', 'a recipe is one YAML document, and a second one starts here', this.place(second.range), { suggestion: 'keep one document for each file' });
     const error = document?.errors[0];
-    if (error) throw diagnosticAt('recipe/syntax', `the recipe is not valid YAML: ${uncapitalised(error.message)}`, this.place(error.pos), this.syntaxHint(error.code, error.pos[0]));
+    if (error) throw diagnosticAt('recipe/syntax', `${this.bare ? this.file.split(' ')[0]! : 'the recipe'} is not valid YAML: ${uncapitalised(error.message)}`, this.place(error.pos), this.syntaxHint(error.code, error.pos[0]));
     const contents = document?.contents;
     return contents ? this.convert(contents) : scalarTree(this.place([0, 0]), null, this.file, '');
   }

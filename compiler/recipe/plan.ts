@@ -1,15 +1,17 @@
 import type { Range } from '../../ir/diagnostic.ts';
 import type { OptionsSchema } from '../../passes/options.ts';
 import type { Pass } from '../../passes/pass.ts';
+import type { InputShapes } from '../input-shapes.ts';
 import { checkCondition, decide, selectorsIn, type Decision } from './condition.ts';
 import { recipeSchema, definitions } from './envelope.ts';
 import { checkOutputs } from './outputs.ts';
 import { normalise, treeOf, withDefaults } from './options.ts';
 import type { Problems } from './problems.ts';
+import { checkReaders } from './readers.ts';
 import type { RecipeDocument } from './recipe.ts';
 import { checkSelector } from './select.ts';
 import { identify, longForms, type IdentifiedStep } from './steps.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean, nearNames } from './suggest.ts';
 import { checkTokens } from './tokens.ts';
 import { child, listTree, locate, mapTree, markOf, plain, quote, stringOf, withEntries, type MapTree, type Place, type Tree } from './tree.ts';
 import { validateTree } from './validate.ts';
@@ -46,7 +48,7 @@ export interface Plan {
   readonly vars: Readonly<Record<string, unknown>>;
   /** Environment variables that the recipe may read, with their values: part of every cache key. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly inputs: InputShapes;
   readonly data: Readonly<Record<string, unknown>>;
   /** Named selectors, for `selectNodes`. */
   readonly select: Tree | undefined;
@@ -70,6 +72,7 @@ export function planDocument(document: RecipeDocument, passes: Iterable<Pass>): 
   checkComplete(tree, problems);
   checkProfiles(child(tree, 'inputs'), problems);
   checkReferences(tree, problems);
+  checkReaders(steps, child(tree, 'data'), problems);
   if (problems.failed) return undefined;
   const target = stringOf(child(tree, 'target')) ?? 'portable';
   const planned = steps.map((step): PlannedStep => planStep(step, target, child(tree, 'vars')));
@@ -79,7 +82,7 @@ export function planDocument(document: RecipeDocument, passes: Iterable<Pass>): 
   const section = (key: string): Readonly<Record<string, unknown>> => record(child(tree, key));
   return {
     recipeFile: file, files: [...document.sources.keys()], model: stringOf(child(tree, 'model'))!, target, plugins: (optional(child(tree, 'plugins')) ?? []) as string[],
-    vars: section('vars'), env: document.env, inputs: section('inputs'), data: section('data'), select: child(tree, 'select'),
+    vars: section('vars'), env: document.env, inputs: section('inputs') as InputShapes, data: section('data'), select: child(tree, 'select'),
     steps: planned, accept: optional(child(tree, 'accept')), outputs, tree: resolvedTree(tree, target, planned),
   };
 }
@@ -92,10 +95,12 @@ function withLongSteps(tree: MapTree): MapTree {
   return steps ? withEntries(tree, [['steps', { key: steps.key, value: longForms(steps.value) }]]) : tree;
 }
 
-/** An option that stands beside `pass` instead of under `with`. */
+/** An option that stands beside `pass` instead of under `with`, or a pass that stands as the key of its options. */
 function misplacedOption(key: string, path: readonly string[], tree: Tree, passes: ReadonlyMap<string, Pass>): string | undefined {
   if (path.length !== 2 || path[0] !== 'steps') return undefined;
-  const pass = passes.get(stringOf(child(locate(tree, path).tree, 'pass')) ?? '');
+  const name = child(locate(tree, path).tree, 'pass');
+  if (name === undefined && passes.has(key)) return `write \`pass: ${key}\`, and its options under \`with\``;
+  const pass = passes.get(stringOf(name) ?? '');
   return pass && Object.hasOwn(schemaOf(pass).properties, key) ? `\`${key}\` is an option of ${pass.name}: write it under \`with\`` : undefined;
 }
 
@@ -135,7 +140,8 @@ function boundOptions(step: MapTree, pass: Pass, recipe: string, problems: Probl
   const name = step.entries.get('pass')!.value;
   const schema = schemaOf(pass);
   const tree = normalise(given?.value ?? mapTree(name.place, new Map()), schema, recipe);
-  const valid = validateTree(schema, tree, problems, { what: pass.name, options: true, key: given?.key ?? name.place });
+  const misplaced = [...step.entries.keys()].filter((key) => Object.hasOwn(schema.properties, key));
+  const valid = validateTree(schema, tree, problems, { what: pass.name, options: true, key: given?.key ?? name.place, misplaced });
   return valid ? withDefaults(tree, schema, pass.name) as MapTree : undefined;
 }
 
@@ -156,8 +162,11 @@ function checkComplete(tree: MapTree, problems: Problems): void {
   // What a chain that broke off would have brought is not known.
   if (problems.list.some(({ code }) => code.startsWith('recipe/extends-'))) return;
   const place = markOf({ tree, key: undefined });
-  if (!tree.entries.has('model')) problems.add('recipe/incomplete', 'the recipe names no model', place, { suggestion: 'add `model: FILE.onnx`' });
-  if (!tree.entries.has('steps')) problems.add('recipe/incomplete', 'the recipe has no steps', place, { suggestion: 'add `steps:` with at least one pass and an export' });
+  // A key that is misspelt is reported as such.
+  const unknown = [...tree.entries.keys()].filter((key) => !Object.hasOwn(recipeSchema.properties!, key));
+  const isMissing = (key: string): boolean => !tree.entries.has(key) && !unknown.some((other) => nearNames(other, [key]).length > 0);
+  if (isMissing('model')) problems.add('recipe/incomplete', 'the recipe names no model', place, { suggestion: 'add `model: FILE.onnx`' });
+  if (isMissing('steps')) problems.add('recipe/incomplete', 'the recipe has no steps', place, { suggestion: 'add `steps:` with at least one pass and an export' });
 }
 
 /** min ≤ opt ≤ max in every dimension, for profiles that are otherwise well formed. */

@@ -1,7 +1,7 @@
 import type { Node, Value } from '../../ir/model.ts';
 import { Node as NodeClass } from '../../ir/model.ts';
 import { downstream, upstream, type ModelIndex } from './model-index.ts';
-import { globPattern, PatternError, regexPattern, type NamePattern } from './name-pattern.ts';
+import { globPattern, PatternError, regexPattern, type NamePattern } from '../../passes/name-pattern.ts';
 import type { Problems } from './problems.ts';
 import { selectorForms } from './select-schema.ts';
 import { didYouMean, nearNames } from './suggest.ts';
@@ -229,8 +229,9 @@ class Resolver {
   }
 
   private noMatch(message: string, texts: readonly string[], place: Place | undefined, names: Iterable<string>): void {
-    const near = nearby(texts, [...names]);
-    this.problems.add('select/no-match', message, place, { suggestion: near ?? 'say `optional: true` if it need not match; `onnxpress inspect MODEL` lists the names' });
+    const all = [...new Set(names)];
+    const near = nearby(texts, all);
+    this.problems.add('select/no-match', message, place, { ...(near === undefined && all.length > 0 && all.length <= 24 && { expected: all }), suggestion: near ?? 'say `optional: true` if it need not match; `onnxpress inspect MODEL` lists the names' });
   }
 }
 
@@ -244,7 +245,7 @@ function consumersOf(value: Value): Node[] {
 }
 
 /** Names that were probably meant, or that hold the longest plain piece of a pattern. */
-function nearby(texts: readonly string[], names: readonly string[]): string | undefined {
+export function nearby(texts: readonly string[], names: readonly string[]): string | undefined {
   for (const text of texts) {
     const near = didYouMean(text, names);
     if (near !== undefined) return near;

@@ -10,8 +10,10 @@ export interface Subject {
   /** `a recipe`, `patch`; for the options of a pass, the name of the pass with `options` set. */
   readonly what: string;
   readonly options?: boolean;
-  /** Hint for an unknown key that belongs elsewhere; undefined where there is none. */
+  /** Hint for an unknown key that belongs elsewhere; undefined where there is none. What its map lacks besides is not reported then. */
   readonly elsewhere?: (key: string, path: readonly string[]) => string | undefined;
+  /** Keys that are not missing, but stand in the wrong place, which is reported there. */
+  readonly misplaced?: readonly string[];
 }
 
 const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, validateFormats: false, messages: false });
@@ -30,7 +32,15 @@ export function validator(schema: Schema): ValidateFunction {
 export function validateTree(schema: Schema, tree: Tree, problems: Problems, subject: Subject): boolean {
   const validate = validator(schema);
   if (validate(plain(tree))) return true;
-  for (const error of mistakes(validate.errors ?? [])) report(error, tree, problems, subject);
+  const found = mistakes(validate.errors ?? []);
+  const moved = new Set(found.filter(({ keyword, instancePath, params }) => (
+    keyword === 'additionalProperties' && subject.elsewhere?.(String(params['additionalProperty']), segments(instancePath)) !== undefined
+  )).map(({ instancePath }) => instancePath));
+  for (const error of found) {
+    const { keyword, instancePath, params } = error;
+    const follows = keyword === 'required' && (moved.has(instancePath) || (instancePath === '' && subject.misplaced?.includes(String(params['missingProperty']))));
+    if (!follows) report(error, tree, problems, subject);
+  }
   return false;
 }
 
@@ -121,9 +131,15 @@ function report(error: Mistake, tree: Tree, problems: Problems, subject: Subject
     }
     case 'pattern': {
       const meaning = located.tree.kind === 'scalar' && typeof parentSchema.description === 'string' ? parentSchema.description : undefined;
-      const dollar = parentSchema.pattern?.startsWith('^\\$') ? 'a text that selects is `$name`; write `{ name: "glob" }` for a glob' : undefined;
+      if (parentSchema.pattern?.startsWith('^\\$')) {
+        const text = located.tree.kind === 'scalar' && located.tree.text.length <= 60 ? located.tree.text : '…';
+        add('recipe/bad-value', `${name} cannot be ${describe(located.tree)}: a text that selects is \`$name\``, mark, {
+          suggestion: `write \`{ op: ${text} }\` for an operator, or \`{ name: ${JSON.stringify(text)} }\` for a glob on names`,
+        });
+        return;
+      }
       add('recipe/bad-value', `${name} has a form that is not allowed: ${describe(located.tree)}`, mark, {
-        expected: [`text like ${parentSchema.pattern ?? String(params['pattern'])}`], suggestion: dollar ?? meaning ?? 'follow the pattern',
+        expected: [`text like ${parentSchema.pattern ?? String(params['pattern'])}`], suggestion: meaning ?? 'follow the pattern',
       });
       return;
     }

@@ -1,4 +1,5 @@
 import type { DiagnosticFields, Note, Range } from '../../ir/diagnostic.ts';
+import { visible } from './visible.ts';
 
 /** How diagnostics are printed for people. */
 export interface PrettyOptions {
@@ -42,7 +43,7 @@ function block(diagnostic: DiagnosticFields, source: (file: string) => string | 
   if (node) lines.push(`  node: ${visible(node.name)} (${visible(node.op)})${originText(node)}`);
   if (tensor !== undefined) lines.push(`  tensor: ${visible(tensor)}`);
   if (step !== undefined) lines.push(`  step: ${visible(step)}`);
-  if (suggestion !== undefined && !excerpt) lines.push(`  ${visible(suggestion)}`);
+  if (suggestion !== undefined && !excerpt) lines.push(`  ${sentence(visible(suggestion))}`);
   if (expected && expected.length > 0) lines.push(`  expected: ${listed(expected)}`);
   for (const note of notes) lines.push(`  ${paint('note', 'note')}: ${visible(note.message)}${noteLocation(note)}`);
   return lines;
@@ -71,16 +72,20 @@ function sourceLines(text: string | undefined, { line, column, endLine, endColum
   const before = columns(shown.slice(0, start));
   const carets = Math.max(1, columns(shown.slice(start, start + Math.max(1, end - column))));
   const gutter = String(line).length + 1;
-  const hint = suggestion === undefined ? '' : ` ${visible(suggestion)}`;
+  const hint = suggestion === undefined ? '' : ` ${phrase(visible(suggestion))}`;
   return [` ${line} | ${visible(shown)}`, `${' '.repeat(gutter)} | ${' '.repeat(before)}${mark(`${'^'.repeat(carets)}${hint}`)}`];
+}
+
+/** A suggestion that stands alone: a capital letter, a full stop. */
+function sentence(text: string): string {
+  return `${/^[a-z]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text}${/[\p{L}\p{N}`)]$/u.test(text) ? '.' : ''}`;
+}
+
+/** A suggestion beside a caret: neither. */
+function phrase(text: string): string {
+  const begin = /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+  return /[^.]\.$/.test(begin) && !begin.includes('. ') ? begin.slice(0, -1) : begin;
 }
 
 /** Characters as they are shown, surrogate pairs counted once. */
 const columns = (text: string): number => Array.from(text).length;
-
-/** The text on one line, with tabs as spaces, and control and direction characters replaced by visible ones. */
-function visible(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what this is about
-  return text.replaceAll('\t', ' ').replaceAll(/[\u0000-\u001f]/g, (character) => String.fromCodePoint(0x2400 + character.charCodeAt(0)))
-    .replaceAll(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, '�');
-}

@@ -1,3 +1,4 @@
+import type { Evaluation } from '../eval/evaluate.ts';
 import type { DiagnosticFields } from '../../ir/diagnostic.ts';
 import type { StepResult } from '../manager.ts';
 import type { SkippedStep } from '../prepare.ts';
@@ -49,7 +50,11 @@ export interface Report {
   readonly inputs: Readonly<Record<string, FileRecord>>;
   readonly outputs: Readonly<Record<string, FileRecord>>;
   readonly steps: readonly StepReport[];
+  /** For each node of the model as it was read: the names of those that stand for it in the end. None if it was evaluated or does nothing. */
+  readonly nodes: Readonly<Record<string, readonly string[]>>;
   readonly model: { readonly before: Figures; readonly after: Figures };
+  /** The compiled model beside the original on the validation data. */
+  readonly evaluation?: Evaluation;
   /** Warnings. */
   readonly diagnostics: readonly DiagnosticFields[];
   /** Milliseconds by step id; left out of reproducible reports. */
@@ -73,4 +78,11 @@ export function stepReports(results: readonly StepResult[], skipped: readonly Sk
     { id, number, pass: pass.name, version: pass.version, options, skipped: reason, changes: 0, stats: {}, remarks: [], outputs: [] }
   ));
   return [...ran, ...left].sort((a, b) => a.number - b.number);
+}
+
+/** What became of the nodes with these names: those of the final model that descend from them. */
+export function descendants(names: Iterable<string>, nodes: Iterable<{ readonly name: string; readonly origin: readonly string[] }>): Record<string, readonly string[]> {
+  const found = new Map<string, string[]>([...names].map((name) => [name, []]));
+  for (const { name, origin } of nodes) for (const each of new Set(origin)) found.get(each)?.push(name);
+  return Object.fromEntries(found);
 }

@@ -1,14 +1,17 @@
+import { visible } from './visible.ts';
+
 /** How a column is aligned. */
 export type Alignment = 'left' | 'right';
 
 /** A table as plain text: a line of headings, and rows, two spaces between columns; text in the first column to the left, all others to the right unless `align` says otherwise. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[], align: readonly Alignment[] = []): string {
-  const widths = headings.map((heading, column) => Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)));
+  const shown = rows.map((row) => row.map(visible));
+  const widths = headings.map((heading, column) => shown.reduce((widest, row) => Math.max(widest, (row[column] ?? '').length), heading.length));
   const line = (cells: readonly string[]): string => widths.map((width, column) => {
     const cell = cells[column] ?? '';
     return (align[column] ?? (column === 0 ? 'left' : 'right')) === 'left' ? cell.padEnd(width) : cell.padStart(width);
   }).join('  ').trimEnd();
-  return [headings, ...rows].map((cells) => `${line(cells)}\n`).join('');
+  return [headings, ...shown].map((cells) => `${line(cells)}\n`).join('');
 }
 
 /** `1 234 567`: thousands apart by spaces. */

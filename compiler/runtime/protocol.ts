@@ -23,6 +23,8 @@ export interface WireOutput {
 export interface SessionSettings {
   readonly optimization: 'disabled' | 'basic' | 'extended' | 'all';
   readonly threads: number;
+  /** A file for the optimised model. */
+  readonly optimizedTo?: string;
 }
 
 /** Index of the shared word that is 1 while the worker is inside a native call. */

@@ -4,9 +4,12 @@ import type { Tensor } from '../../ir/tensor.ts';
 import type { Type } from '../../ir/type.ts';
 import type { Runtime, Session, SessionOptions } from '../../passes/runtime.ts';
 import { Client, type ClientOptions } from './client.ts';
+import { Descriptions } from './descriptions.ts';
 import { evaluateNodes, largestResult } from './evaluate.ts';
 import { inferTypes } from './infer.ts';
-import { openSession } from './session.ts';
+import { optimizedNodes } from './optimized.ts';
+import { refusalOf, type ModelBytes } from './loading.ts';
+import { openSession, type OpenContext } from './session.ts';
 
 /** How a runtime works. All of it has good defaults. */
 export interface RuntimeOptions extends ClientOptions {
@@ -23,10 +26,10 @@ export type Declined = (node: Node, reason: string) => void;
 
 /** The runtime of a compile. Close it at the end. */
 export interface OrtRuntime extends Runtime {
-  /** See `Runtime.infer`; `declined` learns of the nodes that were cut out. */
-  infer(model: Model, declined?: Declined): Promise<Map<Value, Type>>;
   /** See `Runtime.evaluate`; results of more than `maxBytes` (default and most: 1 GiB) are declined. */
   evaluate(graph: Graph, nodes: readonly Node[], declined?: Declined, options?: { readonly maxBytes?: number }): Promise<Map<Value, Tensor>>;
+  /** Why ONNX Runtime does not load a model file, in its words; undefined if it does. The bytes are taken as they are. */
+  refusalOf(file: ModelBytes): Promise<string | undefined>;
   /** Releases all sessions and ends the thread. */
   close(): Promise<void>;
 }
@@ -34,18 +37,22 @@ export interface OrtRuntime extends Runtime {
 /** ONNX Runtime in a thread of its own, which starts when it is first needed and does not keep the process alive when it is idle. */
 export function createRuntime(options: RuntimeOptions = {}): OrtRuntime {
   const client = new Client(options);
+  const descriptions = new Descriptions((model) => client.ask({ kind: 'describe', model }));
   const unknown = new Map<string, string>();
   const infer = (model: Model, declined: Declined = () => undefined): Promise<Map<Value, Type>> => inferTypes(model, {
-    unknown, declined, describe: (bytes) => client.ask({ kind: 'describe', model: bytes }),
+    unknown, declined, describe: (bytes) => descriptions.of(bytes),
   });
+  const context: OpenContext = {
+    client, infer, threads: options.threads ?? availableParallelism(), inlineBytes: options.inlineBytes ?? 2 ** 30, scratchFolder: options.scratchFolder ?? tmpdir(),
+  };
   return {
     infer,
     evaluate: (graph, nodes, declined = () => undefined, { maxBytes = largestResult } = {}) => (
       evaluateNodes(client, graph, nodes, Math.min(maxBytes, largestResult), declined)
     ),
-    open: (model: Model, settings: SessionOptions = {}): Promise<Session> => openSession(model, settings, {
-      client, infer, threads: options.threads ?? availableParallelism(), inlineBytes: options.inlineBytes ?? 2 ** 30, scratchFolder: options.scratchFolder ?? tmpdir(),
-    }),
+    open: (model: Model, settings: SessionOptions = {}): Promise<Session> => openSession(model, settings, context),
+    optimized: (model) => optimizedNodes(model, context),
+    refusalOf: (file) => refusalOf(file, context),
     close: () => client.close(),
   };
 }

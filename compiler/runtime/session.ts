@@ -61,11 +61,27 @@ const page = 4096;
  * value that cannot be fetched, `runtime/unsupported-type` for tensors that cannot cross, and `runtime/open` where ONNX Runtime refuses the model.
  */
 export async function openSession(model: Model, options: SessionOptions, context: OpenContext): Promise<Session> {
+  return await prepared(model, options, context);
+}
+
+/**
+ * Makes a session with all optimisations, which leaves the optimised model in a file, and drops it again. Returns the probe that knows whose names the names in
+ * that file are. Throws what `openSession` throws.
+ */
+export async function writeOptimized(model: Model, path: string, context: OpenContext): Promise<Probe> {
+  const session = await prepared(model, { optimization: 'all' }, context, path);
+  await session.release();
+  return session.probe;
+}
+
+async function prepared(model: Model, options: SessionOptions, context: OpenContext, optimizedTo?: string): Promise<OpenSession> {
   const wanted = wantedValues(model, options.fetch ?? []);
   const untyped = wanted.some(([, value]) => value.tensor === undefined && dtypeOfType(value.type) === undefined);
   const types = untyped ? await context.infer(model) : undefined;
   const write = (variable: ReadonlySet<string>): Script => writeScript(model, wanted, (value) => types?.get(value) ?? value.type, context.inlineBytes, variable);
-  const session = new OpenSession(context, write, { optimization: options.optimization ?? 'disabled', threads: options.threads ?? context.threads });
+  const session = new OpenSession(context, write, {
+    optimization: options.optimization ?? 'disabled', threads: options.threads ?? context.threads, ...(optimizedTo !== undefined && { optimizedTo }),
+  });
   await session.prepare(new Set());
   return session;
 }
@@ -176,6 +192,10 @@ class OpenSession implements Session {
     this.context = context;
     this.write = write;
     this.settings = settings;
+  }
+
+  get probe(): Probe {
+    return this.script.probe;
   }
 
   /** Makes the session proper, in which these inputs with a default can be fed; what was there before is released. */

@@ -1,19 +1,23 @@
 import type { DType } from '../../ir/dtype.ts';
 import type { Graph, Node, Value } from '../../ir/model.ts';
 import type { NodeProto } from '../../ir/onnx/fields.ts';
-import { tensorType, type Type } from '../../ir/type.ts';
+import { shapeOf, tensorType, type Type } from '../../ir/type.ts';
 import { readsOf } from '../../passes/dead.ts';
 import { Refusal } from './client.ts';
 import { isExotic, predictExotic } from './predict.ts';
 import { helperNode, Probe, type ProbeOptions, type ProbeParts } from './probe.ts';
+import { Propagation } from './propagation.ts';
 import { dtypeOfOrt, type WireOutput } from './protocol.ts';
 import { blame, firstRefused, readable } from './refusal.ts';
 import { isSurelyScalar, mayLoseRank } from './scalar.ts';
+import { isShaped } from './shaping.ts';
 
 /** Constants of more bytes become typed inputs; smaller ones may drive shapes (Reshape, Pad, Slice, Resize, …). */
 const largest = 1024;
 /** Attempts at one graph. Each removes at least one node, so that a graph which ONNX Runtime refuses all over ends as unknown. */
 const maxAttempts = 40;
+/** Looks at one graph, each after shape arithmetic has told more. The last one or two change nothing as a rule. */
+const maxLooks = 64;
 /** Nodes that are cut one by one; after that, all nodes of the culprit's operator at once. */
 const patience = 6;
 
@@ -50,33 +54,53 @@ export class Skeleton {
   /** Values that are not exposed, because their type can be neither told nor cast. */
   private readonly hidden = new Set<Value>();
   private readonly exotic = new Map<Value, DType>();
+  private readonly known: Propagation;
+  /** The nodes to look at; undefined for all. */
+  private scope: ReadonlySet<Node> | undefined;
 
   constructor(graph: Graph, context: SkeletonContext) {
     this.graph = graph;
     this.context = context;
+    this.known = new Propagation(context.typeOf);
   }
 
   /** Infers; the result holds what could be typed. */
   async infer(): Promise<Map<Value, Type>> {
     predictExotic(this.graph, this.context.typeOf, this.exotic);
     if (this.context.unknown.size > 0) for (const node of this.graph.nodes()) this.recall(node);
+    for (let looks = 0; looks < maxLooks; looks++) {
+      const types = await this.look();
+      if (types === undefined) break;
+      this.known.learn(types);
+      this.scope = this.known.sweep(this.graph.nodes());
+      if (this.scope.size === 0) break;
+    }
+    return this.known.finish();
+  }
+
+  /**
+   * Types of the nodes in scope, as ONNX Runtime sees them. What it refuses of the whole graph is cut out; a refusal of a part that it has accepted before
+   * means that shapes contradict each other: undefined.
+   */
+  private async look(): Promise<Map<Value, Type> | undefined> {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const plan = this.plan();
-      if (plan.nodes.length === 0) return new Map();
+      if (plan.nodes.length === 0) break;
       try {
         const outputs = await this.context.describe(plan.probe.bytes(plan.parts));
         return await this.read(plan, outputs);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
+        if (this.scope !== undefined) break;
         await this.yieldTo(error.message, plan, attempt);
       }
     }
-    return new Map();
+    return undefined;
   }
 
   /** Writes the skeleton of at most `count` nodes. With `ranks`, its outputs are instead the shapes of these values. */
   private plan(ranks?: ReadonlySet<Value>, count = Infinity): Plan {
-    const { context, graph } = this;
+    const { context, graph, known, scope } = this;
     const probe = new Probe(graph, { largest, swap: context.swap });
     const inputs: ProbeParts['inputs'][number][] = [];
     const initializers: ProbeParts['initializers'][number][] = [];
@@ -91,7 +115,7 @@ export class Skeleton {
       let there = present.get(value);
       if (there !== undefined) return there;
       const tensor = value.constant ?? (context.fixedDefaults ? value.tensor : undefined);
-      const type = tensor === undefined ? context.typeOf(value) : tensorType(tensor.dtype, tensor.shape);
+      const type = tensor === undefined ? known.typeOf(value) : tensorType(tensor.dtype, tensor.shape);
       there = isComplete(type);
       if (there && tensor !== undefined && !probe.isLarge(tensor)) initializers.push(probe.initializer(value, tensor));
       else if (there) inputs.push(probe.declare(value, type));
@@ -113,14 +137,16 @@ export class Skeleton {
 
     for (const node of graph.nodes()) {
       if (nodes.length >= count) break;
-      if (this.cut.has(node) || !everyRead(node, provide)) continue;
+      if (this.cut.has(node) || scope?.has(node) === false || !everyRead(node, provide)) continue;
       protos.push(probe.node(node));
       nodes.push(node);
       for (const value of node.outputs) {
         if (value === undefined) continue;
         present.set(value, true);
         expose(value);
-        if (ranks?.has(value) ?? mayLoseRank(node)) {
+        // ONNX Runtime joins what is claimed and what it infers.
+        if (scope !== undefined && isShaped(node) && known.hasRank(value) && !this.exotic.has(value)) claims.push(probe.declare(value, known.typeOf(value)));
+        if (ranks?.has(value) ?? (mayLoseRank(node) && !known.hasRank(value))) {
           const name = `r${probe.nameOf(value).slice(1)}`;
           helpers.push(helperNode('Shape', name, probe.nameOf(value), name));
           outputs.push(name);
@@ -208,13 +234,13 @@ export class Skeleton {
     const open = new Set<Value>();
     const ranked = (value: Value | undefined): boolean => {
       if (value === undefined || value.tensor !== undefined) return true;
-      const type = types.get(value) ?? this.context.typeOf(value);
+      const type = types.get(value) ?? this.known.typeOf(value);
       return type?.kind === 'tensor' && type.shape !== undefined && scalar.get(value) !== false && !open.has(value);
     };
     for (const node of nodes) {
       for (const value of node.outputs) {
-        const type = value && types.get(value);
-        if (type?.kind === 'tensor' && type.shape?.length === 0 && !scalar.has(value!) && !isSurelyScalar(node, ranked)) open.add(value!);
+        if (value === undefined || shapeOf(types.get(value))?.length !== 0 || scalar.has(value) || this.known.hasRank(value)) continue;
+        if (!isSurelyScalar(node, ranked)) open.add(value);
       }
     }
     if (open.size > 0) {

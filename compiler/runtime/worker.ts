@@ -77,9 +77,9 @@ async function perform(request: Request): Promise<Answers[keyof Answers]> {
   }
 }
 
-function create(ort: Ort, model: Uint8Array | string, { optimization, threads }: SessionSettings): Promise<InferenceSession> {
+function create(ort: Ort, model: Uint8Array | string, { optimization, threads, optimizedTo }: SessionSettings): Promise<InferenceSession> {
   const options: InferenceSession.SessionOptions = {
-    graphOptimizationLevel: optimization, intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 4,
+    graphOptimizationLevel: optimization, intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 4, ...(optimizedTo !== undefined && { optimizedModelFilePath: optimizedTo }),
   };
   // Two signatures, one call each: a union of them is neither.
   return typeof model === 'string' ? ort.InferenceSession.create(model, options) : ort.InferenceSession.create(model, options);

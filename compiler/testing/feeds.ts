@@ -11,11 +11,11 @@ interface Manner {
   readonly int: Readonly<Record<'signed' | 'unsigned', readonly [low: number, high: number]>>;
 }
 
-/** Lengths that axes without a number get, one after the other. */
-const lengths = [2, 3] as const;
-
 /** Numbers at which kernels and rewrites differ. */
 const extremes = [0, -0, 1, -1, 0.5, -0.5, 1e-6, -1e-6, 1e4, -1e4, 255.5, 3];
+
+/** What only exact rewrites keep. */
+const specials = [NaN, Infinity, -Infinity, 1, -2];
 
 const small = (random: () => number): number => random() * 2 - 1;
 
@@ -30,6 +30,7 @@ const manners: Readonly<Record<string, Manner>> = {
     int: { signed: [-2, 3], unsigned: [0, 7] },
   },
   extreme: { float: (random) => extremes[Math.floor(random() * extremes.length)]!, int: { signed: [-1, 0], unsigned: [0, 0] } },
+  special: { float: (random) => specials[Math.floor(random() * specials.length)]!, int: { signed: [-128, 127], unsigned: [0, 255] } },
 };
 
 /** One set of inputs, and how messages name it. */
@@ -38,27 +39,52 @@ export interface NamedFeeds {
   readonly feeds: Feeds;
 }
 
+/** A length for each symbol, and for all axes that have neither a length nor a symbol. */
+interface Lengths {
+  readonly name: string;
+  readonly of: (dim: Dim) => number;
+}
+
+/** Symbols beyond these are never empty. */
+const mostEmpty = 4;
+
 /**
- * Inputs for a graph: for two lengths of its symbolic axes (the same for all of them), numbers of three manners, all from fixed seeds. Undefined if an
- * input is no tensor of known element type and rank. A graph without symbols gets one length, and one without inputs one empty set.
+ * Inputs for a graph, all from fixed seeds: numbers of several manners in two rounds of lengths of its symbolic axes, in one of which symbols differ, then small
+ * numbers where all these axes are of length 1, and where one symbol after the other is of length 0. NaN and infinities come only where `exact` asks for them.
+ * Undefined if an input is no tensor of known element type and rank. A graph without symbols gets one round, and one without inputs one empty set.
  */
-export function feedsFor(graph: Graph): NamedFeeds[] | undefined {
-  const sets: NamedFeeds[] = [];
+export function feedsFor(graph: Graph, exact: boolean): NamedFeeds[] | undefined {
   const required = graph.inputs.filter(({ tensor }) => tensor === undefined);
   for (const { type } of required) if (type?.kind !== 'tensor' || type.shape === undefined || type.dtype === undefined || type.sparse) return undefined;
   if (required.length === 0) return [{ name: 'no inputs', feeds: new Map() }];
-  const symbolic = required.some(({ type }) => type?.kind === 'tensor' && type.shape!.some((dim) => typeof dim !== 'number'));
-  for (const length of symbolic ? lengths : [lengths[0]]) {
-    for (const [seed, [manner, numbers]] of Object.entries(manners).entries()) {
-      const random = randomFrom(seed + 1);
-      const feeds = new Map(required.map(({ name, type }) => {
+  const all = Object.keys(manners).filter((manner) => exact || manner !== 'special');
+  const sets: NamedFeeds[] = [];
+  const add = ({ name, of }: Lengths, names: readonly string[]): void => {
+    for (const manner of names) {
+      const random = randomFrom(Object.keys(manners).indexOf(manner) + 1);
+      const feeds = new Map(required.map(({ name: input, type }) => {
         const { dtype, shape } = type as { dtype: DType; shape: readonly Dim[] };
-        return [name, randomTensor(dtype, shape.map((dim) => (typeof dim === 'number' ? dim : length)), random, numbers)];
+        return [input, randomTensor(dtype, shape.map(of), random, manners[manner]!)];
       }));
-      sets.push({ name: `${manner} numbers${symbolic ? `, symbolic axes of length ${length}` : ''}`, feeds });
+      sets.push({ name: `${manner} numbers${name}`, feeds });
     }
+  };
+  const symbols = [...new Set(required.flatMap(({ type }) => (type as { shape: readonly Dim[] }).shape))].filter((dim) => typeof dim !== 'number');
+  if (symbols.length === 0) {
+    add({ name: '', of: Number }, all);
+    return sets;
   }
+  const apart = lengths(symbols, (dim, index) => (dim === undefined ? 2 : 3 + index));
+  add(apart, all);
+  add(lengths(symbols, () => 3), all);
+  add(lengths(symbols, () => 1), ['small']);
+  for (const empty of symbols.slice(0, mostEmpty)) add(lengths(symbols, (dim) => (dim === empty ? 0 : apart.of(dim))), ['small']);
   return sets;
+}
+
+function lengths(symbols: readonly Dim[], choose: (dim: Dim, index: number) => number): Lengths {
+  const chosen = new Map(symbols.map((dim, index) => [dim, choose(dim, index)]));
+  return { name: `, ${[...chosen].map(([dim, length]) => `${dim ?? 'unnamed axes'} = ${length}`).join(', ')}`, of: (dim) => (typeof dim === 'number' ? dim : chosen.get(dim)!) };
 }
 
 /** A tensor for `"random"` or `"random SEED"` in the text of a case: floats in [-1, 1), integers that int4 and uint4 hold, strings of one letter. */

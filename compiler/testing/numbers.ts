@@ -19,7 +19,7 @@ export interface Comparison {
  * if it takes none, that is the difference.
  */
 export async function numericDifference(before: Model, after: Model, { runtime, tolerance, inner = false }: Comparison): Promise<string | undefined> {
-  const sets = feedsFor(before.graph);
+  const sets = feedsFor(before.graph, tolerance === 'exact');
   if (sets === undefined) return 'no numbers can be made for its inputs: each needs an element type and a rank (or set tolerance: none)';
   const [[first, second], names] = inner ? sharedValues(before, after) : [[[], []], undefined];
   const expected = await runs(before, first, sets, runtime);

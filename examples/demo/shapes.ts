@@ -29,18 +29,6 @@ export function shapes(seed: number, count: number): LabelledImages {
   return { images, labels };
 }
 
-/** What the network expects: [count, 3, side, side] (NCHW), (pixel − 128) / 64, exact in float32. */
-export function preprocess(images: Uint8Array): Float32Array {
-  const values = new Float32Array(images.length);
-  const plane = side * side;
-  for (let at = 0; at < images.length; at++) {
-    const pixel = Math.trunc(at / 3);
-    const image = Math.trunc(pixel / plane);
-    values[(image * 3 + (at % 3)) * plane + (pixel % plane)] = (images[at]! - 128) / 64;
-  }
-  return values;
-}
-
 /** A stream of random numbers for one image: a Weyl sequence, each term mixed by the finalizer of MurmurHash3. */
 class Random {
   private state: number;

@@ -13,6 +13,7 @@ const rows = [
   ['sparseTensor', 11, 'sparse_tensor'], ['sparseTensors', 12, 'sparse_tensors'], ['type', 13, 'tp'], ['types', 14, 'type_protos'],
 ] as const satisfies readonly (readonly [AttributeKind, number, keyof AttributeProto])[];
 
+const byNumber = new Map<number, (typeof rows)[number]>(rows.map((row) => [row[1], row]));
 const byKind = new Map<AttributeKind, (typeof rows)[number]>(rows.map((row) => [row[0], row]));
 
 /** What reading an attribute needs of the reader around it. */
@@ -23,16 +24,18 @@ export interface AttributeReader {
 
 /** AttributeProto → Attribute. `where` says whose attribute it is. An attribute without type (IR 1) has the type of the value that is there. */
 export function readAttribute(proto: AttributeProto, where: string, reader: AttributeReader): Attribute {
-  const row = rows.find(([, number, field]) => (proto.type ? proto.type === number : proto[field] !== undefined));
-  const extras = { ...(proto.doc_string !== undefined && { docString: proto.doc_string }), ...(proto.unknown && { unknown: proto.unknown }) };
+  const row = proto.type ? byNumber.get(proto.type) : rows.find(([, , field]) => proto[field] !== undefined);
+  const extras = proto.doc_string === undefined && proto.unknown === undefined ? undefined
+    : { ...(proto.doc_string !== undefined && { docString: proto.doc_string }), ...(proto.unknown && { unknown: proto.unknown }) };
   const kind = row?.[0];
   if (proto.ref_attr_name) return { kind: 'reference', name: proto.ref_attr_name, type: kind, ...extras };
   if (kind === undefined) {
     throw new Diagnostic('model/attribute', proto.type ? `${where} has type ${proto.type}, which ONNX does not define` : `${where} has neither type nor value`, {
-      suggestion: 'Export the model with an ONNX version up to 1.23 (IR 13).',
+      suggestion: 'Export the model with an ONNX version up to 1.23 (IR 14).',
     });
   }
-  return { kind, value: readValue(kind, proto, where, reader), ...extras } as Attribute;
+  const value = readValue(kind, proto, where, reader);
+  return (extras === undefined ? { kind, value } : { kind, value, ...extras }) as Attribute;
 }
 
 function readValue(kind: AttributeKind, proto: AttributeProto, where: string, reader: AttributeReader): AttributeValues[AttributeKind] {

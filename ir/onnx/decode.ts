@@ -1,4 +1,4 @@
-import type { ByteSource, Chunk } from '../bytes.ts';
+import { readInto, type ByteSource, type Chunk } from '../bytes.ts';
 import { Diagnostic } from '../diagnostic.ts';
 import { messages } from './fields.ts';
 import type { Field, Int64, MessageName, Messages, MessageSpec } from './fields.ts';
@@ -16,8 +16,9 @@ export interface DecodeLimits {
 
 /** Payloads from this size on are left in a file, and are never copied. */
 export const largePayload = 4096;
-/** Bytes that are read at once from a source that is not in memory. */
-const windowSize = 65536;
+/** Bytes that are read at once from a source that is not in memory: few behind a payload, since another may follow, and more and more from then on. */
+const firstWindow = 2048;
+const largestWindow = 65536;
 /** Estimated cost of an object, such as a message or a view. */
 const objectCost = 100;
 /** Bytes of text or of packed numbers in one field, beyond which no JavaScript value can hold them. */
@@ -74,6 +75,9 @@ class Decoder {
   private view: DataView;
   private base = 0;
   private at = 0;
+  /** Where windows are read to, one after the other; what outlives one is copied. */
+  private readonly buffer: Uint8Array;
+  private nextWindow = firstWindow;
   /** The scalar that was read last, as two unsigned halves. */
   private low = 0;
   private high = 0;
@@ -93,6 +97,7 @@ class Decoder {
     this.memory = this.free = memory;
     this.bytes = plain(bytes);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.buffer = this.lazy ? new Uint8Array(Math.min(largestWindow, source.size)) : empty;
   }
 
   run(spec: MessageSpec): unknown {
@@ -149,7 +154,7 @@ class Decoder {
       this.gathering(field, out).push(this.low, this.high);
     } else if (field.repeated) {
       this.charge(8);
-      list(field, out).push(this.value(field));
+      append(field, out, this.value(field));
     } else {
       set(field, out, this.value(field));
     }
@@ -176,9 +181,8 @@ class Decoder {
     const length = this.prefix(end);
     if (field.message) {
       this.charge(objectCost);
-      const siblings = field.repeated ? list(field, out) : undefined;
-      const child = (siblings ? undefined : (out[field.name] as Fields | undefined)) ?? {};
-      if (siblings) this.indices[this.depth] = siblings.push(child) - 1;
+      const child = (field.repeated ? undefined : (out[field.name] as Fields | undefined)) ?? {};
+      if (field.repeated) this.indices[this.depth] = append(field, out, child);
       else set(field, out, child);
       if (++this.depth > this.maxDepth) {
         throw new Diagnostic('model/too-deep', this.say(this.position, `messages are nested more than ${this.maxDepth} deep`), {
@@ -193,7 +197,7 @@ class Decoder {
     const from = this.position;
     const value = field.type === 'string' ? this.text(from, length) : this.payload(from, length);
     this.seek(from + length);
-    if (field.repeated) list(field, out).push(value);
+    if (field.repeated) append(field, out, value);
     else set(field, out, value);
   }
 
@@ -303,21 +307,29 @@ class Decoder {
 
   private seek(position: number): void {
     const at = position - this.base;
-    if (at <= this.bytes.length) this.at = at;
-    else this.look(position, empty);
+    if (at <= this.bytes.length) {
+      this.at = at;
+    } else {
+      if (at - this.bytes.length >= largePayload) this.nextWindow = firstWindow;
+      this.look(position, empty);
+    }
   }
 
   /** Moves the window so that it starts here, and makes sure of the next `needed` bytes. */
   private refill(needed: number): void {
     const left = this.source.size - this.position;
     if (left < needed) throw this.truncated(needed);
-    if (this.base + this.bytes.length < this.source.size) this.look(this.position, this.source.read(this.position, Math.min(windowSize, left)));
+    if (this.base + this.bytes.length >= this.source.size) return;
+    const window = this.buffer.subarray(0, Math.min(this.nextWindow, left));
+    readInto(this.source, this.position, window);
+    this.look(this.position, window);
+    this.nextWindow = Math.min(2 * this.nextWindow, largestWindow);
   }
 
   private look(base: number, bytes: Uint8Array): void {
     this.base = base;
     this.at = 0;
-    this.bytes = plain(bytes);
+    this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
@@ -360,8 +372,12 @@ function plain({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-function list(field: Field, out: Fields): unknown[] {
-  return (out[field.name] ??= []) as unknown[];
+/** Adds an element to a repeated field and returns its index. A list starts with its first element: an empty one that grows takes room for seventeen. */
+function append({ name }: Field, out: Fields, value: unknown): number {
+  const list = out[name] as unknown[] | undefined;
+  if (list !== undefined) return list.push(value) - 1;
+  out[name] = [value];
+  return 0;
 }
 
 function set(field: Field, out: Fields, value: unknown): void {

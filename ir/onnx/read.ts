@@ -70,8 +70,8 @@ class Scope {
 
 class Reader {
   private readonly open: ExternalOpener | undefined;
-  /** What initializers take of external files, by location. */
-  private readonly taken = new Map<string, { readonly name: string; readonly start: number; readonly end: number }[]>();
+  /** What initializers take of external files. */
+  private readonly taken = new Map<ByteSource, { readonly name: string; readonly location: string; readonly start: number; readonly end: number }[]>();
 
   constructor(open: ExternalOpener | undefined) {
     this.open = open;
@@ -177,21 +177,21 @@ class Reader {
     const tensor = readTensor(proto, name, this.open);
     const { external } = tensor.storage;
     if (external === undefined || tensor.byteLength === 0) return tensor;
-    const { offset, length } = tensor.chunk() as ByteRange;
-    const taken = this.taken.get(external.location) ?? [];
-    this.taken.set(external.location, taken);
-    taken.push({ name, start: offset, end: offset + length });
+    const { source, offset, length } = tensor.chunk() as ByteRange;
+    const taken = this.taken.get(source) ?? [];
+    this.taken.set(source, taken);
+    taken.push({ name, location: external.location, start: offset, end: offset + length });
     return tensor;
   }
 
   /** Tensors may share their bytes, but not overlap: that is a damaged file, or one made to look larger than it is. */
   private refuseOverlaps(): void {
-    for (const [location, taken] of this.taken) {
+    for (const taken of this.taken.values()) {
       taken.sort((a, b) => a.start - b.start || a.end - b.end);
       taken.forEach((after, index) => {
         const before = taken[index - 1];
         if (before === undefined || before.end <= after.start || (before.start === after.start && before.end === after.end)) return;
-        throw new Diagnostic('model/external-data', `'${before.name}' and '${after.name}' overlap in '${location}': bytes ${before.start} to ${before.end} and ${after.start} to ${after.end}`, {
+        throw new Diagnostic('model/external-data', `'${before.name}' and '${after.name}' overlap in '${after.location}': bytes ${before.start} to ${before.end} and ${after.start} to ${after.end}`, {
           tensor: after.name, suggestion: 'The file is damaged or was written wrongly; export the model again.',
         });
       });
@@ -247,8 +247,9 @@ class Reader {
       return value;
     }));
     node.inputs.forEach((value, index) => { if (value !== undefined) addUse(value, node, index); });
+    if (proto.attribute === undefined) return;
     const attributes = new Map<string, Attribute>();
-    for (const item of proto.attribute ?? []) {
+    for (const item of proto.attribute) {
       const name = item.name ?? '';
       if (attributes.has(name)) throw new Diagnostic('model/attribute', `node '${node.name}' (${node.op}) has the attribute '${name}' twice`, { node: node.reference, suggestion: 'The file was written wrongly; export the model again.' });
       attributes.set(name, this.attribute(item, `attribute '${name}' of node '${node.name}' (${node.op})`, { owner: node, scope }));
@@ -270,8 +271,11 @@ class Reader {
   private types(proto: GraphProto, scope: Scope): void {
     for (const info of proto.value_info ?? []) {
       const value: Mutable<Value> | undefined = scope.own(info.name ?? '');
-      if (value === undefined || value.isInput) continue;
+      if (value === undefined) continue;
       const type: Type | undefined = readType(info.type, `value '${info.name ?? ''}'`);
+      // An input has them from its own entry, but for that of a function, which is a mere name.
+      const own = value.isInput && (value.type !== undefined || value.extras !== undefined);
+      if (own) continue;
       if (value.tensor === undefined && type !== undefined) value.type = type;
       value.extras = extrasOf(info);
     }
@@ -308,6 +312,6 @@ function domainOf(domain: string | undefined): string {
   return domain === undefined || domain === 'ai.onnx' ? '' : domain;
 }
 
-function trimmed<T>(list: readonly (T | undefined)[]): (T | undefined)[] {
-  return list.slice(0, list.findLastIndex((item) => item !== undefined) + 1);
+function trimmed<T>(list: readonly (T | undefined)[]): readonly (T | undefined)[] {
+  return list.at(-1) === undefined ? list.slice(0, list.findLastIndex((item) => item !== undefined) + 1) : list;
 }

@@ -1,7 +1,7 @@
 import type { ByteSource, Chunk } from '../bytes.ts';
 import { Diagnostic } from '../diagnostic.ts';
 import { byteLengthOf, dtypeBits, dtypeNumber, dtypeOf, type DType } from '../dtype.ts';
-import { sizeOf, Tensor, type SparseTensor, type TensorStorage } from '../tensor.ts';
+import { packCodes, sizeOf, Tensor, type SparseTensor, type TensorStorage } from '../tensor.ts';
 import type { SparseTensorProto, StringStringEntryProto, TensorProto, TypedArray } from './fields.ts';
 
 /** Opens the file that external data name; its containment in the model's folder is the opener's job. */
@@ -28,7 +28,7 @@ function readElements(proto: TensorProto, where: string, open: ExternalOpener | 
   const dtype = dtypeOf(proto.data_type ?? 0);
   if (dtype === undefined) {
     throw new Diagnostic('model/unknown-type', `${where} has element type ${proto.data_type ?? 0}, which this version does not know`, {
-      tensor: where, suggestion: 'Export the model with an ONNX version up to 1.23 (IR 13).',
+      tensor: where, suggestion: 'Export the model with an ONNX version up to 1.23 (IR 14).',
     });
   }
   const shape = readDims(proto.dims ?? [], where);
@@ -145,8 +145,8 @@ function readExternal(
   return Tensor.fromRange(dtype, shape, { source, offset, length }, { ...storage, external: { location, entries: pairs } });
 }
 
-/** External locations are relative paths that stay below the model's folder. */
-function checkLocation(location: string, where: string): void {
+/** External locations are relative paths that stay below the model's folder: else throws `model/external-path`. */
+export function checkLocation(location: string, where: string): void {
   const unsafe = location === '' || location.includes('\0') || location.includes('\\') || location.startsWith('/') || /^[A-Za-z]:/.test(location)
     || location.split('/').includes('..');
   if (!unsafe) return;
@@ -163,6 +163,7 @@ function integer(text: string): number | undefined {
 /** Elements of a typed field → raw bytes. */
 function narrow(typed: TypedArray, dtype: DType): Uint8Array {
   const bits = dtypeBits(dtype);
+  if (bits === 6) return packCodes(typed as Int32Array, bits); // these alone are not packed there
   if (typed instanceof Int32Array && bits < 32) return view(bits === 16 ? Uint16Array.from(typed) : Uint8Array.from(typed));
   if (typed instanceof BigUint64Array && bits === 32) return view(Uint32Array.from(typed, Number));
   return view(typed);
@@ -183,6 +184,7 @@ function widen(tensor: Tensor): TypedArray {
       return bits === 64 ? new BigUint64Array(copy.buffer) : BigUint64Array.from(new Uint32Array(copy.buffer), BigInt);
     case 'int32_data': {
       if (bits === 32) return new Int32Array(copy.buffer);
+      if (bits === 6) return Int32Array.from(tensor.codes());
       if (tensor.dtype === 'int8') return Int32Array.from(new Int8Array(copy.buffer));
       if (tensor.dtype === 'int16') return Int32Array.from(new Int16Array(copy.buffer));
       return Int32Array.from(bits === 16 ? new Uint16Array(copy.buffer) : copy);

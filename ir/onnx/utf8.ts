@@ -8,7 +8,8 @@ const encoder = new TextEncoder();
  * in its low eight bits, as in Python's `surrogateescape` (PEP 383); `encodeUtf8` turns it back, so that any bytes survive.
  */
 export function decodeUtf8(bytes: Uint8Array): string {
-  if (bytes.length < 32) {
+  // Beyond this a text that is put together letter by letter costs more than the decoder.
+  if (bytes.length < 12) {
     let text = '';
     for (let i = 0; i < bytes.length; i++) {
       if (bytes[i]! >= 0x80) return decodeAny(bytes);

@@ -1,13 +1,13 @@
 import type { Chunk } from '../bytes.ts';
-import { Graph, Node, type ConstantNode, type Extras, type LocalFunction, type Model, type Value } from '../model.ts';
+import { LocalFunction, type Graph, type Node, type ConstantNode, type Extras, type Model, type Value } from '../model.ts';
 import type { Type } from '../type.ts';
 import { writeAttribute } from './attribute-proto.ts';
 import { encode } from './encode.ts';
 import type {
-  DeviceConfigurationProto, FunctionProto, GraphProto, ModelProto, NodeDeviceConfigurationProto, NodeProto, OperatorSetIdProto, TensorProto,
+  DeviceConfigurationProto, FunctionProto, GraphProto, ModelProto, NodeDeviceConfigurationProto, NodeProto, OperatorSetIdProto, TensorAnnotation, TensorProto,
   TrainingInfoProto, ValueInfoProto,
 } from './fields.ts';
-import { writeEntries, writeSparse, writeTensor } from './tensor-proto.ts';
+import { checkLocation, writeEntries, writeSparse, writeTensor } from './tensor-proto.ts';
 import { writeType } from './type-proto.ts';
 
 /** How a model is written. */
@@ -33,7 +33,7 @@ const alignment = 4096;
 /**
  * Writes a model. Interface names are those of the graph's slots; other values keep their labels, or get numbered ones where labels clash.
  * A slot whose value is an input, belongs to an outer graph or stands in another slot as well gets an Identity node.
- * Tensors keep the form in which they were stored. Equal models give equal bytes.
+ * Tensors keep the form in which they were stored. Equal models give equal bytes. Throws `model/external-path` for a side file that readers would refuse.
  */
 export function writeModel(model: Model, options: WriteOptions = {}): Written {
   const writer = new Writer(options.external);
@@ -100,9 +100,12 @@ class Naming {
 class Writer {
   readonly side: Chunk[] = [];
   private sideLength = 0;
+  /** Where bytes lie in the side file, by what holds them and their place in it: tensors that share theirs go on doing so. */
+  private readonly placed = new Map<object, Map<string, number>>();
   private readonly external: WriteOptions['external'];
 
   constructor(external: WriteOptions['external']) {
+    if (external !== undefined) checkLocation(external.location, 'the model that is written');
     this.external = external;
   }
 
@@ -125,11 +128,14 @@ class Writer {
   }
 
   private function(local: LocalFunction): FunctionProto {
-    const { node, value_info: info, input, output } = this.graph(local.body, undefined);
+    const { node, value_info: info = [], input = [], output = [] } = this.graph(local.body, undefined);
+    // Inputs and outputs are mere names there; what is known of them stands beside the rest.
+    const told = new Map<string | undefined, ValueInfoProto>();
+    for (const item of [...input, ...info, ...output]) if (Object.keys(item).length > 1 && !told.has(item.name)) told.set(item.name, item);
     return {
       name: local.name,
-      ...(input && { input: input.map(({ name }) => name ?? '') }),
-      ...(output && { output: output.map(({ name }) => name ?? '') }),
+      ...(input.length > 0 && { input: input.map(({ name }) => name ?? '') }),
+      ...(output.length > 0 && { output: output.map(({ name }) => name ?? '') }),
       ...(local.attributes.length > 0 && { attribute: [...local.attributes] }),
       ...(node && { node }),
       opset_import: writeOpsets(local.opsets),
@@ -137,7 +143,7 @@ class Writer {
       ...(local.defaults.size > 0 && {
         attribute_proto: Array.from(local.defaults, ([name, value]) => writeAttribute(name, value, (body) => this.graph(body, undefined))),
       }),
-      ...(info && { value_info: info }),
+      ...(told.size > 0 && { value_info: [...told.values()] }),
       ...(local.overload !== '' && { overload: local.overload }),
       ...writeExtras(local.extras),
     };
@@ -150,14 +156,12 @@ class Writer {
     for (const [value, name] of identities) nodes.push({ input: [naming.nameOf(value)], output: [name], op_type: 'Identity' });
     const initializers = graph.inputs.flatMap((input): TensorProto[] => (input.tensor === undefined ? [] : [this.tensor(input, naming.nameOf(input))]));
     const sparse = [];
-    for (const value of graph.constants) {
+    for (const value of graph.owner instanceof LocalFunction ? [] : graph.constants) {
       if (value.form?.kind === 'sparse-initializer') sparse.push(writeSparse(value.form.sparse, naming.nameOf(value)));
       else if (value.form?.kind !== 'node') initializers.push(this.tensor(value, naming.nameOf(value)));
     }
     const info = writeInfo(graph, naming, new Set(slots));
-    const annotations = [...graph.values()].flatMap((value) => (value.quantization === undefined ? [] : [{
-      tensor_name: naming.nameOf(value), quant_parameter_tensor_names: writeEntries(value.quantization),
-    }]));
+    const annotations = writeAnnotations(graph, naming);
     return {
       ...(nodes.length > 0 && { node: nodes }),
       ...(graph.name !== '' && { name: graph.name }),
@@ -171,12 +175,13 @@ class Writer {
     };
   }
 
-  /** The nodes in order; a Constant node comes right before the first that reads it, at the end if only slots do. */
+  /** The nodes in order; a Constant node comes right before the first that reads it, at the end if only slots do. A function has no initializers: all its constants are nodes. */
   private nodes(graph: Graph, naming: Naming): NodeProto[] {
-    const pending = new Set([...graph.constants].filter((value) => value.form?.kind === 'node'));
+    const all = graph.owner instanceof LocalFunction;
+    const pending = new Set([...graph.constants].filter((value) => all || value.form?.kind === 'node'));
     const protos: NodeProto[] = [];
     const emit = (value: Value): void => {
-      if (pending.delete(value) && value.form?.kind === 'node') protos.push(writeConstant(value.form.node, naming.nameOf(value)));
+      if (pending.delete(value)) protos.push(writeConstant(asNode(value), naming.nameOf(value)));
     };
     for (const node of graph.nodes()) {
       for (const value of readBy(node)) emit(value);
@@ -187,32 +192,41 @@ class Writer {
   }
 
   node(node: Node, naming: Naming): NodeProto {
-    return {
-      ...(node.inputs.length > 0 && { input: node.inputs.map((value) => (value === undefined ? '' : naming.nameOf(value))) }),
-      output: node.outputs.map((value) => (value === undefined ? '' : naming.nameOf(value))),
-      ...(node.name !== '' && { name: node.name }),
-      op_type: node.op,
-      ...(node.attributes.size > 0 && {
-        attribute: Array.from(node.attributes, ([name, value]) => writeAttribute(name, value, (body) => this.graph(body, naming))),
-      }),
-      ...(node.domain !== '' && { domain: node.domain }),
-      ...(node.overload !== '' && { overload: node.overload }),
-      ...(node.deviceConfigurations && { device_configurations: node.deviceConfigurations as NodeDeviceConfigurationProto[] }),
-      ...writeExtras(node.extras),
-    };
+    // No spreads here and in valueInfo: a model has tens of thousands of them, and half of the time went there.
+    const { inputs, attributes, name, domain, overload, deviceConfigurations } = node;
+    const proto: NodeProto = { output: node.outputs.map((value) => (value === undefined ? '' : naming.nameOf(value))), op_type: node.op };
+    if (inputs.length > 0) proto.input = inputs.map((value) => (value === undefined ? '' : naming.nameOf(value)));
+    if (name !== '') proto.name = name;
+    if (attributes.size > 0) proto.attribute = Array.from(attributes, ([key, value]) => writeAttribute(key, value, (body) => this.graph(body, naming)));
+    if (domain !== '') proto.domain = domain;
+    if (overload !== '') proto.overload = overload;
+    if (deviceConfigurations !== undefined) proto.device_configurations = deviceConfigurations as NodeDeviceConfigurationProto[];
+    return node.extras === undefined ? proto : Object.assign(proto, writeExtras(node.extras));
   }
 
   private tensor(value: Value, name: string): TensorProto {
     const tensor = value.tensor!;
     const { external } = this;
     if (external === undefined || tensor.dtype === 'string' || tensor.byteLength < (external.threshold ?? 1024)) return writeTensor(tensor, name);
+    const chunk = tensor.chunk();
+    return writeTensor(tensor, name, [['location', external.location], ['offset', String(this.place(chunk))], ['length', String(chunk.length)]]);
+  }
+
+  /** Where bytes lie in the side file; puts them at its end unless they are there. */
+  private place(chunk: Chunk): number {
+    const [holder, at] = chunk instanceof Uint8Array ? [chunk.buffer, chunk.byteOffset] : [chunk.source, chunk.offset];
+    const inHolder = this.placed.get(holder) ?? new Map<string, number>();
+    this.placed.set(holder, inHolder);
+    const key = `${at}:${chunk.length}`;
+    const known = inHolder.get(key);
+    if (known !== undefined) return known;
     const padding = (alignment - (this.sideLength % alignment)) % alignment;
     if (padding > 0) this.side.push(new Uint8Array(padding));
-    const chunk = tensor.chunk();
     const offset = this.sideLength + padding;
     this.side.push(chunk);
     this.sideLength = offset + chunk.length;
-    return writeTensor(tensor, name, [['location', external.location], ['offset', String(offset)], ['length', String(chunk.length)]]);
+    inHolder.set(key, offset);
+    return offset;
   }
 }
 
@@ -247,6 +261,15 @@ function* readBy(node: Node): Iterable<Value> {
   }
 }
 
+/** The Constant node that a constant is, or becomes. */
+function asNode({ form, tensor }: Value): ConstantNode {
+  if (form?.kind === 'node') return form.node;
+  const attribute: ConstantNode['attribute'] = form?.kind === 'sparse-initializer'
+    ? { name: 'sparse_value', attribute: { kind: 'sparseTensor', value: form.sparse } }
+    : { name: 'value', attribute: { kind: 'tensor', value: tensor! } };
+  return { name: '', domain: '', attribute };
+}
+
 function writeConstant(node: ConstantNode, output: string): NodeProto {
   return {
     output: [output], ...(node.name !== '' && { name: node.name }), op_type: 'Constant',
@@ -268,8 +291,20 @@ function writeInfo(graph: Graph, naming: Naming, slots: ReadonlySet<string>): Va
   return info;
 }
 
+/** Annotations name tensors by the labels that these have in the graph; in the file they may have other names. */
+function writeAnnotations(graph: Graph, naming: Naming): TensorAnnotation[] {
+  const annotated = [...graph.values()].flatMap((value) => (value.quantization === undefined ? [] : [[value, value.quantization] as const]));
+  if (annotated.length === 0) return [];
+  const names = new Map([...graph.values()].map((value) => [value.name, naming.nameOf(value)]));
+  return annotated.map(([value, entries]) => ({
+    tensor_name: naming.nameOf(value), quant_parameter_tensor_names: writeEntries(Array.from(entries, ([key, label]) => [key, names.get(label) ?? label] as const)),
+  }));
+}
+
 function valueInfo(name: string, type: Type | undefined, extras: Extras | undefined): ValueInfoProto {
-  return { name, ...(type !== undefined && { type: writeType(type) }), ...writeExtras(extras) };
+  const info: ValueInfoProto = { name };
+  if (type !== undefined) info.type = writeType(type);
+  return extras === undefined ? info : Object.assign(info, writeExtras(extras));
 }
 
 function writeExtras(extras: Extras | undefined): Pick<ValueInfoProto, 'doc_string' | 'metadata_props' | 'unknown'> {

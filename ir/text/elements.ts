@@ -24,7 +24,7 @@ export function elementTexts(tensor: Tensor): string[] {
   const part = partsOf(dtype);
   if (part !== undefined) return elementTexts(Tensor.fromBytes(part, [tensor.size * 2], tensor.bytes()));
   if (dtype === 'int64' || dtype === 'uint64') return Array.from(tensor.array() as BigInt64Array, String);
-  return (isCoded(dtype) ? Tensor.fromBytes(codeType(dtype), tensor.shape, tensor.bytes()) : tensor).ints().map(String);
+  return (isCoded(dtype) ? tensor.codes() : tensor.ints()).map(String);
 }
 
 /** Reads elements up to the closing brace, which is taken, as `elementTexts` prints them; narrow floats also as values, which have a point, an exponent or a name: `1.0`. */
@@ -45,17 +45,12 @@ export function parseElements(lexer: Lexer, dtype: DType, shape: readonly number
     throw lexer.error('text/tensor-size', `${dtype}[${shape.join(',')}] needs ${size} elements, but has ${items.length}`, { start: open.start, end: close.end });
   }
   if (dtype === 'string') return Tensor.fromStrings(shape, items as Uint8Array[]);
-  if (!isCoded(dtype)) return Tensor.of(dtype, items as (number | bigint)[], shape);
-  return Tensor.fromBytes(dtype, shape, Tensor.of(codeType(dtype), items as number[], shape).bytes());
+  return isCoded(dtype) ? Tensor.fromCodes(dtype, items as number[], shape) : Tensor.of(dtype, items as (number | bigint)[], shape);
 }
 
 /** The type of each half of a complex element. */
 function partsOf(dtype: DType): 'float' | 'double' | undefined {
   return dtype === 'complex64' ? 'float' : dtype === 'complex128' ? 'double' : undefined;
-}
-
-function codeType(dtype: DType): DType {
-  return `uint${dtypeBits(dtype) as 4 | 8 | 16}`;
 }
 
 function stringOf(lexer: Lexer): Uint8Array {
@@ -72,6 +67,7 @@ function floatOf(lexer: Lexer, dtype: DType): number {
   return value;
 }
 
+/** An integer, or the bit pattern of a float, that has room in the bits of the type. */
 function intOf(lexer: Lexer, dtype: DType): number | bigint {
   const token = lexer.expect('int');
   const bits = dtype === 'bool' ? 1 : dtypeBits(dtype);
@@ -85,16 +81,15 @@ function intOf(lexer: Lexer, dtype: DType): number | bigint {
 
 /** The bit pattern that an integer states, or that stands for a value: float16 and bfloat16 round to it, narrower types must have it. */
 function codeOf(lexer: Lexer, dtype: DType): number {
-  const code = codeType(dtype);
-  if (lexer.peek().kind === 'int') return Number(intOf(lexer, code));
+  if (lexer.peek().kind === 'int') return Number(intOf(lexer, dtype));
   const token = numberToken(lexer);
   if (token === undefined) throw lexer.unexpected('a value such as 1.0, or its bits as an integer');
   const value = numberValue(token.text);
   if (dtype === 'float16') return toFloat16Bits(value);
   if (dtype === 'bfloat16') return toBfloat16Bits(value);
   const count = 2 ** dtypeBits(dtype);
-  const values = Tensor.of(code, Array.from({ length: count }, (_, index) => index));
-  const found = Tensor.fromBytes(dtype, [count], values.bytes()).floats().findIndex((item) => Object.is(item, value));
+  const values = Tensor.fromCodes(dtype, Array.from({ length: count }, (_, index) => index)).floats();
+  const found = values.findIndex((item) => Object.is(item, value));
   if (found < 0) throw lexer.error('text/number', `${dtype} has no ${token.text}`, token, { suggestion: 'Write a value that it has, or the bits as an integer.' });
   return found;
 }

@@ -1,4 +1,5 @@
 import type { Model, Node, Value } from '../../ir/model.ts';
+import { shapeOf } from '../../ir/type.ts';
 
 /** Classes of the channels of one value, along one of its axes. Channels of one class can only be scaled together. */
 export interface ValueChannels {
@@ -62,13 +63,18 @@ export class ChannelClasses {
 /** What an operator does with the channels of its inputs; false if it cannot be followed. Values that it must not scale it pins. */
 export type ChannelRule = (node: Node, classes: ChannelClasses) => boolean;
 
+/** False for a value that a body or the graph's own caller reads, and for one whose type does not show the channels that were followed to it. */
+function staysInside(value: Value, { graph }: Model, classes: ChannelClasses): boolean {
+  const channels = classes.of(value);
+  return channels === undefined || (shapeOf(value.type)?.[channels.axis] === channels.ids.length && value.uses.every(({ user }) => 'op' in user && user.graph === graph));
+}
+
 /** Follows the channels through the main graph. Graph inputs have none; graph outputs, what bodies read, and inputs of operators without a rule are pinned. */
 export function followChannels(model: Model, ruleOf: (node: Node) => ChannelRule | undefined): ChannelClasses {
   const classes = new ChannelClasses();
   for (const node of model.graph.nodes()) {
     if (ruleOf(node)?.(node, classes) !== true) for (const value of node.inputs) classes.pin(value);
-    for (const body of node.subgraphs) for (const inner of body.nodes()) for (const value of inner.inputs) classes.pin(value);
+    for (const value of node.outputs) if (value !== undefined && !staysInside(value, model, classes)) classes.pin(value);
   }
-  for (const { value } of model.graph.outputs) classes.pin(value);
   return classes;
 }

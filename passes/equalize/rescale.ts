@@ -4,6 +4,7 @@ import { sizeOf, Tensor } from '../../ir/tensor.ts';
 import { shapeOf } from '../../ir/type.ts';
 import type { ChannelClasses, ValueChannels } from './channels.ts';
 import type { Factors } from './factors.ts';
+import { isGate, restoreGate } from './gates.ts';
 import { scalable } from './rules.ts';
 
 /** Divides the channels of all values by their factors, in the weights, biases and constants around them. The model computes what it did, up to rounding. */
@@ -18,6 +19,7 @@ export function rescale(model: Model, edit: Editor, classes: ChannelClasses, fac
     const output = of(classes.of(node.outputs[0]));
     if (node.is('Conv', 'ConvTranspose', 'Gemm', 'MatMul')) rescaleLinear(node, input, output, edit);
     else if (node.is('LayerNormalization') && output !== undefined) for (const index of [1, 2]) divideConstant(node, index, output, node.inputs[index]?.constant?.shape.length === 1 ? 0 : -1, edit);
+    else if (input !== undefined && isGate(node)) restoreGate(node, classes.of(node.inputs[0])!.axis, input, edit);
     else if (node.is('Add', 'Sub', 'Sum') && output !== undefined) rescaleSum(node, classes.of(node.outputs[0])!, output, edit);
   }
 }

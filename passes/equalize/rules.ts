@@ -1,14 +1,15 @@
 import type { Node, Value } from '../../ir/model.ts';
 import { shapeOf, type Dim } from '../../ir/type.ts';
-import { linearOf, type Linear } from '../fold/linear.ts';
+import { hasFixedBias, linearOf, type Linear } from '../fold/linear.ts';
 import { listOf, numbersOf } from '../fold/operands.ts';
 import { Decline } from '../rewrite.ts';
 import type { ChannelRule } from './channels.ts';
+import { gateRule, isGate } from './gates.ts';
 
 /** The weights of an operator that can take up factors of its input channels and give factors to its output channels. */
 export function scalable(node: Node): Linear | undefined {
   const linear = node.is('MatMul') ? matMulOf(node) : linearOf(node);
-  return linear instanceof Decline || linear === false ? undefined : linear;
+  return linear === undefined || linear instanceof Decline || linear === false || !hasFixedBias(linear) ? undefined : linear;
 }
 
 /** A product with constant weights on the right, whatever the rank of the left side. */
@@ -45,7 +46,7 @@ const layerNorm: ChannelRule = (node, classes) => {
   const rank = rankOf(x);
   const channels = scale?.constant?.shape;
   if (rank === undefined || channels?.length !== 1 || axisFrom(node.int('axis', -1), rank) !== rank - 1) return true;
-  if (offset !== undefined && offset.constant === undefined) return true;
+  if (offset !== undefined && (offset.constant?.shape.length !== 1 || offset.constant.size !== channels[0])) return true;
   classes.start(node.outputs[0]!, rank - 1, channels[0]!);
   return true;
 };
@@ -57,6 +58,9 @@ const homogeneous: ChannelRule = (node, classes) => {
   if (input !== undefined) classes.set(node.outputs[0]!, input.axis, input.ids);
   return true;
 };
+
+/** Windows and global pools go over the axes behind the channels' of ONNX. */
+const pool: ChannelRule = (node, classes) => (classes.of(node.inputs[0])?.axis === 1 ? homogeneous(node, classes) : false);
 
 /** A constant stands for itself where it does not vary along the channels, or can be scaled with them. */
 const sum: ChannelRule = (node, classes) => {
@@ -206,21 +210,26 @@ const reduction: ChannelRule = (node, classes) => {
 const resize: ChannelRule = (node, classes) => {
   const input = classes.of(node.inputs[0]);
   if (input === undefined || shapeOf(node.outputs[0]?.type)?.[input.axis] !== input.ids.length || shapeOf(node.inputs[0]?.type)?.[input.axis] !== input.ids.length) return false;
-  return node.float('extrapolation_value', 0) === 0 && homogeneous(node, classes);
+  // As many channels come out; still they may be moved, by a region that is cut out or a scale that is nearly one.
+  const scales = listOf(node, node.op === 'Upsample' || node.inputs.length === 2 ? 1 : 2, 'scales', []);
+  const at = node.ints('axes', []).length === 0 ? input.axis : node.ints('axes', []).findIndex((axis) => axisFrom(axis, rankOf(node.inputs[0])!) === input.axis);
+  const moves = node.string('coordinate_transformation_mode', 'half_pixel') === 'tf_crop_and_resize' || (scales?.[at] ?? 1) !== 1;
+  return scales !== undefined && !moves && homogeneous(node, classes);
 };
 
 /** One rule for each operator that factors of channels can pass. */
 export const channelRules: Readonly<Record<string, ChannelRule>> = {
   Conv: linearRule, ConvTranspose: linearRule, Gemm: linearRule, MatMul: linearRule, LayerNormalization: layerNorm,
   Relu: homogeneous, LeakyRelu: homogeneous, PRelu: slope, Abs: homogeneous, Neg: homogeneous, Identity: homogeneous, Dropout: homogeneous,
-  MaxPool: homogeneous, AveragePool: homogeneous, GlobalAveragePool: homogeneous, GlobalMaxPool: homogeneous,
+  MaxPool: pool, AveragePool: pool, GlobalAveragePool: pool, GlobalMaxPool: pool,
   ReduceMean: reduction, ReduceSum: reduction, ReduceMax: reduction,
   Add: sum, Sub: sum, Sum: sum, Mul: product, Div: product,
   Concat: concat, Split: split, Slice: slice, Pad: pad, Transpose: transpose, Resize: resize, Upsample: resize,
   Reshape: reshape, Flatten: reshape, Squeeze: reshape, Unsqueeze: reshape,
 };
 
-/** The rule of a node of the ONNX domain. */
-export function channelRule(node: Node): ChannelRule | undefined {
+/** The rule of a node of the ONNX domain; with `gates`, factors also pass activations that are gates, which costs a multiplication for each. */
+export function channelRule(node: Node, gates = false): ChannelRule | undefined {
+  if (gates && isGate(node)) return gateRule;
   return node.domain === '' ? channelRules[node.op] : undefined;
 }

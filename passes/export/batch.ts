@@ -58,7 +58,7 @@ function refuse(why: string, suggestion: string): Diagnostic {
 export type Note = (node: Node, message: string) => void;
 
 /**
- * Makes the batch of a model a symbol: in the types of inputs and outputs, and in literal shapes that nodes of the main graph are given.
+ * Makes the batch of a model a symbol: in the types of inputs and outputs, and in literal shapes that nodes are given, in branches of If too.
  * How far the batch reaches comes from the runtime's inference at two batch sizes, so no operator needs a rule of its own; nodes whose
  * literal shape would stop it are opaque until the shapes before them are known. Returns the number of nodes rewritten.
  * Nothing is proved here: see `proveBatch`.
@@ -66,15 +66,16 @@ export type Note = (node: Node, message: string) => void;
 export async function makeBatchDynamic(model: Model, edit: Editor, symbol: string, runtime: Runtime, note: Note): Promise<number> {
   const { graph } = model;
   const batch = findBatch(graph);
+  refuseSymbol(graph, batch, symbol);
   const dependent = reachedFrom(batch.axes.keys());
   const waiting = new Map<Node, readonly number[]>();
-  for (const node of graph.nodes()) {
+  for (const node of graph.walk()) {
     const literal = literalInputs(node, dependent);
     if (literal.length > 0) waiting.set(node, literal);
   }
   const single = await shapesAt(model, batch, batch.size, new Map(), runtime);
   let rewritten = 0;
-  for (const node of graph.nodes()) {
+  for (const node of graph.walk()) {
     if (!dependent.has(node.inputs[0]!) || !flattenBehind(node, single, batch, edit)) continue;
     note(node, 'the first axis is no longer flattened with the others');
     rewritten++;
@@ -98,6 +99,21 @@ export async function makeBatchDynamic(model: Model, edit: Editor, symbol: strin
   return rewritten;
 }
 
+/** One symbol for two axes would say that they are equal. */
+function refuseSymbol(graph: Graph, { axes, symbol: old }: Batch, symbol: string): void {
+  if (symbol === old) return;
+  const slots = [...graph.inputs.map((value) => ({ what: `input '${value.name}'`, type: value.type, batch: axes.get(value) })), ...graph.outputs.map(({ name, type }) => ({ what: `output '${name}'`, type, batch: outputAxis(shapeOf(type), old) }))];
+  for (const { what, type, batch } of slots) {
+    const axis = shapeOf(type)?.findIndex((dim, at) => dim === symbol && at !== batch) ?? -1;
+    if (axis >= 0) throw refuse(`axis ${axis} of ${what} is called '${symbol}' already`, 'Give the batch another name with `batchSymbol`.');
+  }
+}
+
+/** The axis of an output that carries the batch: the one with its symbol, else the first. */
+export function outputAxis(shape: readonly Dim[] | undefined, symbol: string | undefined): number {
+  return Math.max(0, symbol === undefined ? 0 : shape?.indexOf(symbol) ?? 0);
+}
+
 /** The second batch size is this many times the first: a prime that no other axis is likely to be multiplied by. */
 const probe = 7;
 
@@ -110,6 +126,8 @@ function reachedFrom(values: Iterable<Value>): Set<Value> {
       for (let node = user instanceof Node ? user : ownerNode(user); node !== undefined; node = ownerNode(node.graph)) {
         for (const output of node.outputs) if (output !== undefined) reached.add(output);
       }
+      // What a loop is given may be what its body is given.
+      if (user instanceof Node) for (const body of user.subgraphs) for (const input of body.inputs) reached.add(input);
     }
   }
   return reached;
@@ -143,7 +161,7 @@ function literalInputs(node: Node, dependent: ReadonlySet<Value>): number[] {
   return [];
 }
 
-/** Shapes of all values of the main graph at one batch size, with the literal inputs of the nodes in `opaque` unknown. */
+/** Shapes of all values at one batch size, with the literal inputs of the nodes in `opaque` unknown. */
 async function shapesAt(
   model: Model, { axes }: Batch, size: number, opaque: ReadonlyMap<Node, readonly number[]>, runtime: Runtime,
 ): Promise<Map<Value, readonly Dim[] | undefined>> {
@@ -151,8 +169,7 @@ async function shapesAt(
   const nodes = new Map<Node, Node>();
   const copy = cloneModel(model, { values, nodes });
   const edit = new Editor(copy);
-  for (const node of copy.graph.walk()) for (const value of node.outputs) if (value !== undefined) edit.setType(value, undefined);
-  copy.graph.outputs.forEach((_, index) => { edit.setOutputType(copy.graph, index, undefined); });
+  forgetTypes(copy.graph, edit);
   for (const [input, axis] of axes) edit.setType(values.get(input)!, withAxis(input, axis, size));
   for (const [node, indices] of opaque) {
     for (const index of indices) {
@@ -164,7 +181,8 @@ async function shapesAt(
   }
   const symbols = new Set(model.graph.inputs.flatMap(({ type }) => shapeOf(type) ?? []));
   const types = await runtime.infer(copy);
-  return new Map([...model.graph.values()].map((value) => {
+  const all = [model.graph, ...[...model.graph.walk()].flatMap(({ subgraphs }) => subgraphs)].flatMap((graph) => [...graph.values()]);
+  return new Map(all.map((value) => {
     const twin = values.get(value);
     const shape = shapeOf(twin && (types.get(twin) ?? twin.type));
     // Symbols that the runtime made up say nothing about the axis.
@@ -172,25 +190,38 @@ async function shapesAt(
   }));
 }
 
+/** Forgets what is declared of all that is computed: it may tell of the old batch. */
+function forgetTypes(graph: Graph, edit: Editor): void {
+  graph.outputs.forEach((_, index) => { edit.setOutputType(graph, index, undefined); });
+  for (const node of graph.nodes()) {
+    for (const value of node.outputs) if (value !== undefined) edit.setType(value, undefined);
+    for (const body of node.subgraphs) {
+      for (const input of body.inputs) edit.setType(input, undefined);
+      forgetTypes(body, edit);
+    }
+  }
+}
+
 function isKnown(shape: readonly Dim[] | undefined): boolean {
   return shape?.every((dim) => dim !== undefined) ?? false;
 }
 
 /** Writes the symbol into the interface, and types everything anew. */
-async function declareTypes(model: Model, edit: Editor, { axes, symbol: old }: Batch, symbol: string, runtime: Runtime): Promise<void> {
+async function declareTypes(model: Model, edit: Editor, { axes, size, symbol: old }: Batch, symbol: string, runtime: Runtime): Promise<void> {
   const { graph } = model;
   for (const [input, axis] of axes) edit.setType(input, withAxis(input, axis, symbol));
   const declared = graph.outputs.map(({ type, value }) => ({ dtype: dtypeOfType(type ?? value.type), shape: shapeOf(type) ?? shapeOf(value.type) }));
-  for (const node of graph.walk()) for (const value of node.outputs) if (value !== undefined) edit.setType(value, undefined);
-  graph.outputs.forEach((_, index) => { edit.setOutputType(graph, index, undefined); });
+  forgetTypes(graph, edit);
   for (const [value, type] of await runtime.infer(model)) edit.setType(value, type);
   graph.outputs.forEach(({ value }, index) => {
     const { dtype, shape: before } = declared[index]!;
     const shape = shapeOf(value.type) ?? before;
     if (dtype === undefined || shape === undefined || shape.length === 0) return;
-    const axis = shape.includes(symbol) ? -1 : Math.max(0, old === undefined ? 0 : before?.indexOf(old) ?? 0);
+    const axis = shape.includes(symbol) ? -1 : outputAxis(before, old);
     // The runtime does not follow a symbol through arithmetic on shapes. All axes but the batch are as before: the proof compares them.
-    const type = tensorType(dtype, shape.map((dim, at) => (at === axis ? symbol : dim ?? before?.[at])));
+    // An axis that held more than the batch, or nobody knows what, is left unknown.
+    const carries = [size, old, symbol].includes(before?.[axis] ?? NaN);
+    const type = tensorType(dtype, shape.map((dim, at) => (at !== axis ? dim ?? before?.[at] : carries ? symbol : typeof before?.[at] === 'number' ? undefined : dim)));
     edit.setType(value, type);
     edit.setOutputType(graph, index, type);
   });

@@ -4,7 +4,7 @@ import type { Model, Node, Value } from '../../ir/model.ts';
 import { sizeOf, Tensor } from '../../ir/tensor.ts';
 import { dtypeOfType, shapeOf, type Dim } from '../../ir/type.ts';
 import type { Feeds, Runtime, Session } from '../runtime.ts';
-import { findBatch, type Batch } from './batch.ts';
+import { findBatch, outputAxis, type Batch } from './batch.ts';
 import { joined, part } from './rows.ts';
 
 /** The batch sizes at which a model must agree with single runs: one, the smallest batch, and one that no axis is likely to divide. */
@@ -37,6 +37,7 @@ export async function proveBatch(
   const opened = await runtime.open(dynamic);
   try {
     const { samples, results } = await singleRuns(original, batch, reference, count, signal);
+    refuseEmpty(original, results);
     for (const [done, size] of batchSizes.entries()) {
       progress(done, batchSizes.length, `batch ${size}`);
       const feeds = batchFeeds(batch, samples.slice(count - size));
@@ -47,6 +48,15 @@ export async function proveBatch(
     await reference.release();
     await opened.release();
   }
+}
+
+/** An output without elements, such as the boxes that a detector does not find in noise, agrees with anything. */
+function refuseEmpty({ graph }: Model, results: readonly ReadonlyMap<string, Tensor>[]): void {
+  const empty = graph.outputs.find(({ name, type, value }) => !shapeOf(type ?? value.type)?.includes(0) && results.every((result) => result.get(name)!.size === 0));
+  if (empty === undefined) return;
+  throw new Diagnostic('export/batch-unproved', `the batch cannot be made dynamic: output '${empty.name}' has no elements for random inputs, so there is nothing to compare`, {
+    suggestion: 'Leave `dynamicBatch` out, or export the model with a symbolic batch.',
+  });
 }
 
 /** What is wrong at one batch size; undefined if nothing is. */
@@ -62,7 +72,7 @@ async function difference(
   }
   for (const { name, type, value } of original.graph.outputs) {
     const shape = shapeOf(type ?? value.type);
-    const axis = Math.max(0, batch.symbol === undefined ? 0 : shape?.indexOf(batch.symbol) ?? 0);
+    const axis = outputAxis(shape, batch.symbol);
     const rows = results.map((result) => part(result.get(name)!, axis, batch.size));
     if (rows.some((row) => row === undefined)) return { why: `output '${name}' has no batch along axis ${axis}` };
     const why = differ(outputs.get(name)!, joined(rows as Tensor[], axis));

@@ -9,7 +9,7 @@ import type { Target } from '../target.ts';
 /** The IR version that brought each element type; all others are as old as IR 3 (onnx.proto, comments on IR versions). */
 const typeVersions: ReadonlyMap<DType, number> = new Map<DType, number>([
   ['bfloat16', 4], ['float8e4m3fn', 9], ['float8e4m3fnuz', 9], ['float8e5m2', 9], ['float8e5m2fnuz', 9],
-  ['uint4', 10], ['int4', 10], ['float4e2m1', 11], ['float8e8m0', 12], ['uint2', 13], ['int2', 13],
+  ['uint4', 10], ['int4', 10], ['float4e2m1', 11], ['float8e8m0', 12], ['uint2', 13], ['int2', 13], ['float6e2m3', 14], ['float6e3m2', 14],
 ]);
 
 /**

@@ -5,6 +5,7 @@ import { Decline, no, rule, type Rule } from '../rewrite.ts';
 import { batchNormAffine, elementwiseAffine, type ChannelAffine } from './channel-affine.ts';
 import { hasFixedBias, linearOf, readsNoPadding, rebuild, scaleInputs, scaleOutputs, type Linear, type Rescaled } from './linear.ts';
 import { dimsOf, rankOf } from './operands.ts';
+import { paddingOf, repadded } from './pads.ts';
 
 /**
  * BatchNormalization and constant scale or shift of channels, folded into the weights next to them. Sums are taken in another order, so these
@@ -85,6 +86,57 @@ const elementwiseBefore = rule({
   rewrite: ($, { x }, rescaled) => rebuild($, rescaled, x),
 });
 
+/** The number that all channels agree on once they are rounded to the type of the weights. */
+function agreed(values: Float64Array, { weight }: Linear): number | undefined {
+  const rounded = weight.constant.dtype === 'double' ? values : Float32Array.from(values);
+  const [first] = rounded;
+  return first !== undefined && Number.isFinite(first) && rounded.every((value) => value === first) ? first : undefined;
+}
+
+/** What a Pad fills in when an affine of channels moves past it: the same where it copies elements; else what `mapped` says, the same for all channels; or why not. */
+function padValue(pad: Node, linear: Linear, mapped: (value: number) => Float64Array): { readonly value: number | undefined } | Decline | false {
+  const padding = paddingOf(pad);
+  if (padding === undefined || padding.before[1] !== 0 || padding.behind[1] !== 0) return false;
+  if (padding.value === undefined) return { value: undefined };
+  const value = agreed(mapped(padding.value), linear);
+  return value === undefined ? no('what is padded would be another number for each channel', pad) : { value };
+}
+
+/** Normalising what is copied is copying what is normalised; a constant has to be normalised to one number. */
+const beforePad = rule({
+  name: 'linear-pad-batch-norm',
+  summary: 'Folds a BatchNormalization into the weights of the node before the Pad before it.',
+  match: op('BatchNormalization', op('Pad', oneOf(['Conv', 'ConvTranspose']).as('linear').soleUse()).as('pad').open().soleUse()).open(),
+  when: ({ root, linear, pad }) => {
+    const found = pair(linearOf(linear), batchNormAffine(root), 'outputs');
+    if (found === false || found instanceof Decline) return found;
+    const { scale, shift } = found.affine;
+    const padded = padValue(pad, found.linear, (value) => scale.map((factor, channel) => factor * value + shift[channel]!));
+    if (padded === false || padded instanceof Decline) return padded;
+    const rescaled = scaleOutputs(found.linear, found.affine);
+    return rescaled instanceof Decline ? rescaled : { rescaled, ...padded };
+  },
+  rewrite: ($, { linear, pad }, { rescaled, value }) => repadded($, pad, rebuild($, rescaled, undefined, { name: linear.name, types: [linear.output.type] }), value),
+});
+
+/** The other way round, a constant has to be what one number is normalised to. The padding of the Conv itself is not normalised. */
+const behindPad = rule({
+  name: 'batch-norm-pad-linear',
+  summary: 'Folds a BatchNormalization into the weights of the Conv behind the Pad behind it.',
+  match: op('Conv', op('Pad', op('BatchNormalization', any('x')).as('norm').open().soleUse()).as('pad').open().soleUse()).open(),
+  when: ({ root, norm, pad }) => {
+    const found = pair(linearOf(root), batchNormAffine(norm), 'inputs');
+    if (found === false || found instanceof Decline) return found;
+    const { scale, shift } = found.affine;
+    if (shift.some((value) => value !== 0) && !readsNoPadding(root)) return no('the node behind it pads, and padding is not normalised', norm);
+    const padded = padValue(pad, found.linear, (value) => scale.map((factor, channel) => (value - shift[channel]!) / factor));
+    if (padded === false || padded instanceof Decline) return padded;
+    const rescaled = scaleInputs(found.linear, found.affine);
+    return rescaled instanceof Decline ? rescaled : { rescaled, ...padded };
+  },
+  rewrite: ($, { x, pad }, { rescaled, value }) => rebuild($, rescaled, repadded($, pad, x, value, pad.name)),
+});
+
 /** The parts of the parameters go where the parts of the channels come from; every part is then folded by `linear-batch-norm`. */
 const throughConcat = rule({
   name: 'concat-batch-norm',
@@ -137,7 +189,7 @@ function rows(tensor: Tensor, start: number, end: number): Tensor {
 }
 
 /** Folding of BatchNormalization. */
-export const batchNorm: readonly Rule[] = [afterLinear, beforeLinear, throughConcat];
+export const batchNorm: readonly Rule[] = [afterLinear, beforeLinear, beforePad, behindPad, throughConcat];
 
 /** Folding of other per-channel arithmetic into weights. */
 export const affine: readonly Rule[] = [matmulAdd, elementwiseAfter, elementwiseBefore];

@@ -1,4 +1,5 @@
-import type { Editor } from '../../ir/edit.ts';
+import { cloneModel } from '../../ir/clone.ts';
+import { Editor } from '../../ir/edit.ts';
 import { hashGraph } from '../../ir/hash.ts';
 import type { Graph, Model, Node, Value } from '../../ir/model.ts';
 import { Tensor } from '../../ir/tensor.ts';
@@ -8,26 +9,84 @@ import { opsetOf } from '../pattern.ts';
 import { inlineBody } from './bodies.ts';
 import { numbersOf } from './operands.ts';
 
-type Context = Pick<PassContext<unknown>, 'edit' | 'select' | 'remark' | 'stat'>;
+type Context = Pick<PassContext<unknown>, 'edit' | 'select' | 'remark' | 'stat' | 'runtime'>;
 
-/** Replaces an If whose condition is constant, or whose branches are equal, by a branch, and a Loop that runs once or never by its body or nothing. */
-export function resolveBranches(model: Model, context: Context): void {
-  for (const node of [...model.graph.walk()]) {
-    const plan = isInModel(node) ? planFor(node) : undefined;
-    if (plan === undefined || !isSelected(node, context)) continue;
-    const { edit } = context;
-    const { outputs, settle } = plan.resolve(edit);
-    node.outputs.forEach((value, index) => {
-      const by = outputs[index];
-      if (value === undefined || by === undefined) return;
-      if (by.type === undefined && value.type !== undefined) edit.setType(by, value.type);
-      edit.replaceUses(value, by);
-    });
-    removeDead(edit, [node]);
-    settle?.();
-    context.remark({ kind: 'applied', rule: plan.rule, message: plan.message, node });
-    context.stat(plan.rule);
+/**
+ * Replaces an If whose condition is constant, or whose branches are equal, by a branch, and a Loop that runs once or never by its body or nothing.
+ *
+ * A body may contradict what reads its results: an If hides of which rank they are where its branches disagree, and the branch that is taken can be the one that
+ * fails whenever it is reached. ONNX Runtime loads such a model as long as the If hides it, and refuses it without. So each replacement is first tried on a copy.
+ */
+export class Branches {
+  private readonly context: Context;
+  /** Nodes that were tried and stay. */
+  private readonly kept = new Set<Node>();
+
+  constructor(context: Context) {
+    this.context = context;
   }
+
+  /** Resolves all such nodes of the model, those inside what was resolved excepted: they come anew. */
+  async run(model: Model): Promise<void> {
+    const { context, kept } = this;
+    const found = [...model.graph.walk()].filter((node) => !kept.has(node) && planFor(node) !== undefined && isSelected(node, context));
+    if (found.length === 0) return;
+    for (const node of await this.fitting(model, found)) {
+      const plan = isInModel(node) ? resolve(node, context.edit) : undefined;
+      if (plan === undefined) continue;
+      context.remark({ kind: 'applied', rule: plan.rule, message: plan.message, node });
+      context.stat(plan.rule);
+    }
+  }
+
+  /** Those of the nodes that can be resolved together without ONNX Runtime refusing a node that it took before; the others are kept, with a remark. */
+  private async fitting(model: Model, found: readonly Node[]): Promise<readonly Node[]> {
+    const without = await this.refusals(model, found);
+    if (without.size === 0) return found;
+    const before = await this.refusals(model, []);
+    const isNew = ([name]: readonly [string, string]): boolean => !before.has(name);
+    if (![...without].some(isNew)) return found;
+    const fitting: Node[] = [];
+    for (const node of found) {
+      // A body comes after the node that it belongs to, and knows better.
+      const refused = [...await this.refusals(model, [...fitting, node])].findLast(isNew);
+      if (refused === undefined) {
+        fitting.push(node);
+        continue;
+      }
+      this.kept.add(node);
+      const message = `Keeps the ${node.op} although it could be resolved: what stands for it contradicts '${refused[0]}' (${refused[1]}). A run that gets there fails.`;
+      this.context.remark({ kind: 'missed', rule: planFor(node)!.rule, message, node });
+    }
+    return fitting;
+  }
+
+  /** Names of the nodes that ONNX Runtime refuses once these are resolved, with its reasons. */
+  private async refusals(model: Model, resolved: readonly Node[]): Promise<ReadonlyMap<string, string>> {
+    const nodes = new Map<Node, Node>();
+    const copy = cloneModel(model, { nodes });
+    const edit = new Editor(copy);
+    for (const node of resolved) if (isInModel(nodes.get(node)!)) resolve(nodes.get(node)!, edit);
+    const refused = new Map<string, string>();
+    await this.context.runtime.infer(copy, ({ name }, reason) => { refused.set(name, reason); });
+    return refused;
+  }
+}
+
+/** Puts what stands for the results of a node in their place and removes it; nothing if there is no plan any more. */
+function resolve(node: Node, edit: Editor): Plan | undefined {
+  const plan = planFor(node);
+  if (plan === undefined) return undefined;
+  const { outputs, settle } = plan.resolve(edit);
+  node.outputs.forEach((value, index) => {
+    const by = outputs[index];
+    if (value === undefined || by === undefined) return;
+    if (by.type === undefined && value.type !== undefined) edit.setType(by, value.type);
+    edit.replaceUses(value, by);
+  });
+  removeDead(edit, [node]);
+  settle?.();
+  return plan;
 }
 
 interface Plan {

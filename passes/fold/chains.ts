@@ -25,27 +25,37 @@ const reshapes = rule({
   name: 'reshape-reshape',
   summary: 'Merges a chain of Reshape, Flatten, Squeeze and Unsqueeze into one Reshape.',
   match: oneOf(shapers, oneOf(shapers, any('x')).open().as('inner')).open(),
-  when: ({ root, x }) => {
+  when: ({ root, inner, x }) => {
     // A target without 0 does not look at the shape before it.
     const own = root.op === 'Reshape' ? listOf(root, 1, 'shape', undefined) : undefined;
     if (own !== undefined && !own.includes(0)) return { target: own };
-    const target = targetOf(dimsOf(x), dimsOf(root.output));
-    return target === undefined ? no('the shape in between is not known well enough to leave it out') : { target };
+    const made = dimsOf(root.output);
+    const target = targetOf(dimsOf(x), made);
+    if (target === undefined) return no('the shape in between is not known well enough to leave it out');
+    const copied = target.includes(-1) ? target.flatMap((length, axis) => (length === 0 ? [made![axis]] : [])) : [];
+    if (copied.every((dim) => refusesEmpty(root, dim) || refusesEmpty(inner, dim))) return { target };
+    return no('one Reshape would have to copy an axis and to compute another, which fails where the copied one is empty');
   },
   rewrite: ($, { x, root }, { target }) => reshaped($, x, target, root),
 });
 
+/** True if a Reshape computes the length of an axis by −1 and fails where another, of this length, is 0. */
+function refusesEmpty(node: Node, dim: Dim): boolean {
+  const at = node.op === 'Reshape' ? listOf(node, 1, 'shape', undefined)?.indexOf(-1) ?? -1 : -1;
+  return at >= 0 && (dimsOf(node.output)?.some((other, axis) => axis !== at && other === dim) ?? false);
+}
+
 /** A Reshape to a constant shape. */
-export function reshaped($: Builder, x: Value, target: readonly number[], like: Node): Value {
+function reshaped($: Builder, x: Value, target: readonly number[], like: Node): Value {
   const more = { types: [like.output.type] };
   return $.opset < 5 ? $.op('Reshape', [x], { shape: target }, more) : $.op('Reshape', [x, $.ints(target, `${like.name}_shape`)], {}, more);
 }
 
 /**
  * The constant shape that reshapes `from` to `to`: lengths where they are known, 0 for an axis that is copied, −1 for at most one that is
- * neither. Undefined if two are neither, or if an empty axis would make −1 or 0 ambiguous.
+ * neither. Undefined if two are neither, or if an axis is known to be empty. Next to a 0 that copies an axis of length 0, ONNX Runtime refuses −1.
  */
-export function targetOf(from: readonly Dim[] | undefined, to: readonly Dim[] | undefined): number[] | undefined {
+function targetOf(from: readonly Dim[] | undefined, to: readonly Dim[] | undefined): number[] | undefined {
   if (to === undefined || to.includes(0)) return undefined;
   const target = to.map((dim, axis) => (typeof dim === 'number' ? dim : dim !== undefined && from?.[axis] === dim ? 0 : -1));
   return target.filter((dim) => dim === -1).length <= 1 ? target : undefined;
@@ -57,7 +67,9 @@ const casts = rule({
   match: op('Cast', op('Cast', any('x')).as('inner')),
   when: ({ root, inner, x }) => {
     const [from, through, to] = [x, inner.output, root.output].map((value) => dtypeOfType(value.type));
-    return from !== undefined && through !== undefined && to !== undefined && holds(through, from) && (isFloat(to) || !isFloat(from) || to === 'bool');
+    if (from === undefined || through === undefined || to === undefined || !holds(through, from)) return false;
+    // Between integers what does not fit wraps around; a float that does not fit becomes anything.
+    return isFloat(to) || to === 'bool' || (!isFloat(from) && (!isFloat(through) || holds(to, from)));
   },
   rewrite: ($, { x, root }) => $.op('Cast', [x], root.attributes, { types: [root.output.type] }),
 });
@@ -166,15 +178,15 @@ const involution = rule({
   rewrite: (_, { x }) => x,
 });
 
-/** The interval that a Clip with constant bounds, or a Relu, restricts to. */
+/** The interval that a Clip with constant bounds, or a Relu, restricts to. For a Clip, an infinite bound is one that is left out: it stops at the last finite number. */
 function intervalOf(node: Node): readonly [number, number] | undefined {
   if (node.op === 'Relu') return [0, Infinity];
   const bound = (input: number, name: string, absent: number): number | undefined => {
     const value = node.inputs[input];
-    if (value === undefined) return node.float(name, absent);
-    const [number] = numbersOf(value) ?? [];
-    // A bound of 64 bits that a number does not hold exactly is left alone.
-    return number !== undefined && (isFloatValue(value) || Number.isSafeInteger(number)) ? number : undefined;
+    const number = value === undefined ? node.float(name) : numbersOf(value)?.[0];
+    if (value === undefined && number === undefined) return absent;
+    // One that is given may be infinite, and then lets infinities through; one of 64 bits that a number does not hold exactly is left alone.
+    return Number.isFinite(number) && (value === undefined || isFloatValue(value) || Number.isSafeInteger(number)) ? number : undefined;
   };
   const [low, high] = [bound(1, 'min', -Infinity), bound(2, 'max', Infinity)];
   return low !== undefined && high !== undefined && low <= high ? [low, high] : undefined;

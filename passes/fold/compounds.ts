@@ -1,5 +1,6 @@
-import type { Node, Value } from '../../ir/model.ts';
 import { floatAttribute } from '../../ir/attribute.ts';
+import type { Node, Value } from '../../ir/model.ts';
+import type { Tensor } from '../../ir/tensor.ts';
 import { dtypeOfType } from '../../ir/type.ts';
 import { any, constant, op, opsetOf, type Constant, type OpPattern } from '../pattern.ts';
 import { no, rule, type Rule } from '../rewrite.ts';
@@ -72,13 +73,47 @@ const layerNorm = rule({
     const x = isCentred(d, 'ReduceMean', variance);
     const axis = trailing(axesOf(variance), rankOf(d));
     const eps = scalar(epsilon);
-    if (x === undefined || axis === undefined || eps === undefined || !keepsRank(root, x)) return false;
+    // The operator computes in float unless told otherwise.
+    if (x === undefined || axis === undefined || eps === undefined || !keepsRank(root, x) || dtypeOfType(x.type) === 'double') return false;
     const normalized = dimsOf(x)?.slice(axis);
     if (![gamma, beta].every(({ constant: tensor }) => tensor.shape.join() === normalized?.join())) return no('its scale or shift is not one number for each normalised element');
     return opsetOf(root) >= 17 ? { x, axis, eps } : no('LayerNormalization came with opset 17');
   },
   rewrite: ($, { gamma, beta }, { x, axis, eps }) => $.op('LayerNormalization', [x, gamma, beta], { axis, epsilon: floatAttribute(eps) }),
 });
+
+/** 1 / √(E[x²] + ε), as factor or divisor. */
+const rootMeanSquares = squares.map((squared) => op('Sqrt', op('Add', op('ReduceMean', squared).open().as('mean'), constant('epsilon'))));
+
+/** x / √(E[x²] + ε) · γ, Zhang & Sennrich 2019. */
+const rmsNorm = rule({
+  name: 'rms-normalization',
+  summary: 'Replaces a spelled-out normalisation by the root mean square by RMSNormalization.',
+  match: rootMeanSquares.flatMap((rms): OpPattern<RootMeanSquare>[] => [
+    op('Mul', op('Div', any('d'), rms), constant('gamma')),
+    op('Mul', op('Mul', any('d'), op('Reciprocal', rms)), constant('gamma')),
+    op('Mul', op('Mul', any('d'), op('Div', constant('one', isOne), rms)), constant('gamma')),
+  ]),
+  when: ({ root, d, mean, epsilon, gamma }) => {
+    const axis = trailing(axesOf(mean), rankOf(d));
+    const eps = scalar(epsilon);
+    if (axis === undefined || eps === undefined || !keepsRank(root, d) || dtypeOfType(d.type) === 'double') return false;
+    if (gamma.constant.shape.join() !== dimsOf(d)?.slice(axis).join()) return no('its scale is not one number for each normalised element');
+    return opsetOf(root) >= 23 ? { axis, eps } : no('RMSNormalization came with opset 23');
+  },
+  rewrite: ($, { d, gamma }, { axis, eps }) => $.op('RMSNormalization', [d, gamma], { axis, epsilon: floatAttribute(eps) }),
+});
+
+interface RootMeanSquare {
+  readonly d: Value;
+  readonly mean: Node;
+  readonly epsilon: Constant;
+  readonly gamma: Constant;
+}
+
+function isOne(tensor: Tensor): boolean {
+  return tensor.size === 1 && tensor.floats()[0] === 1;
+}
 
 /** x · ½ · (1 + erf(x / √2)) in any order of the factors, Hendrycks & Gimpel 2016. */
 const erfs = [
@@ -128,6 +163,22 @@ const hardSwish = rule({
   rewrite: ($, { x }) => $.op('HardSwish', [x]),
 });
 
+/** x · σ(α x): SiLU where α is 1 (Elfwing et al. 2017), an approximation of GELU where it is 1.702. */
+const swish = rule({
+  name: 'swish',
+  summary: 'Replaces x times its sigmoid (SiLU) by Swish.',
+  match: [
+    op('Mul', any('x'), op('Sigmoid', any('x'))),
+    op('Mul', any('x'), op('Sigmoid', op('Mul', any('x'), constant('alpha')))),
+  ] as readonly OpPattern<{ readonly x: Value; readonly alpha?: Constant }>[],
+  when: ({ root, x, alpha }) => {
+    const factor = alpha === undefined ? 1 : scalar(alpha);
+    if (factor === undefined || !keepsRank(root, x)) return false;
+    return opsetOf(root) >= 24 ? { factor } : no('Swish came with opset 24');
+  },
+  rewrite: ($, { x }, { factor }) => $.op('Swish', [x], factor === 1 ? {} : { alpha: floatAttribute(factor) }),
+});
+
 /** exp(x − max x) / Σ exp(x − max x) over one axis. */
 const softmax = rule({
   name: 'softmax',
@@ -146,4 +197,4 @@ const softmax = rule({
 });
 
 /** Recognition of spelled-out operators; the order lets a hard sigmoid become part of a HardSwish. */
-export const compounds: readonly Rule[] = [layerNorm, gelu, hardSigmoid, hardSwish, softmax];
+export const compounds: readonly Rule[] = [layerNorm, rmsNorm, gelu, hardSigmoid, hardSwish, swish, softmax];

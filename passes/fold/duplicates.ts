@@ -1,4 +1,4 @@
-import type { Attribute } from '../../ir/attribute.ts';
+import { attributeData } from '../../ir/hash.ts';
 import type { Graph, Model, Node, Value } from '../../ir/model.ts';
 import { opFacts } from '../../ir/ops.ts';
 import type { Tensor } from '../../ir/tensor.ts';
@@ -77,8 +77,11 @@ class Merger {
     if (opFacts(node.domain, node.op, opsetOf(node)) === undefined || isBarrier(node)) return undefined;
     const inputs = node.inputs.map((value) => (value === undefined ? '' : String(this.idOf(value))));
     if (isCommutative(node)) inputs.sort();
-    const attributes = [...node.attributes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, attribute]) => [name, attribute.kind, payload(attribute)]);
-    if (attributes.some(([, , value]) => value === undefined)) return undefined;
+    const attributes: unknown[] = [];
+    for (const [name, attribute] of [...node.attributes].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (attribute.kind === 'graph' || attribute.kind === 'graphs') return undefined;
+      attributes.push([name, attribute.kind, attributeData(attribute)]);
+    }
     return JSON.stringify([opKey(node), node.overload, inputs, attributes, node.outputs.map((value) => value !== undefined)]);
   }
 
@@ -95,29 +98,6 @@ function lookup<K extends 'nodes' | 'constants'>(scope: Scope, kind: K, key: str
     if (found !== undefined) return found as K extends 'nodes' ? Node : Value;
   }
   return undefined;
-}
-
-/** The value of an attribute as text that tells different ones apart; undefined for kinds that are not compared (bodies, types, sparse tensors). */
-function payload(attribute: Attribute): unknown {
-  const number = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));
-  switch (attribute.kind) {
-    case 'float':
-      return number(attribute.value);
-    case 'floats':
-      return attribute.value.map(number);
-    case 'int':
-      return String(attribute.value);
-    case 'ints':
-      return attribute.value.map(String);
-    case 'string':
-      return typeof attribute.value === 'string' ? attribute.value : [...attribute.value];
-    case 'strings':
-      return attribute.value.map((item) => (typeof item === 'string' ? item : [...item]));
-    case 'tensor':
-      return attribute.value.hash();
-    default:
-      return undefined;
-  }
 }
 
 /** Fingerprints that more than one constant of the model has: only those are worth hashing. */

@@ -3,6 +3,7 @@ import { dtypeOfType } from '../../ir/type.ts';
 import { any, attributeOf, constant, oneOf, op, opsetOf } from '../pattern.ts';
 import { no, rule, type Decline, type Rule } from '../rewrite.ts';
 import { isRandom } from './barriers.ts';
+import { isCertainlyFinite } from './finite.ts';
 import { axisOf, broadcastsInto, dimsOf, isFilledWith, listOf, numbersOf, rankOf, sameKind } from './operands.ts';
 
 /** A rule that hands the readers of a node over to its first input where `when` says so. */
@@ -150,8 +151,9 @@ const neutral = rule({
   rewrite: (_, { x }) => x,
 });
 
-/** Of NaN and the infinities, which some kernels of MaxPool replace by the lowest number, nothing is promised. */
+/** A maximum starts from the lowest number: kernels give that for a window of NaN or −∞ alone, so the elements must be finite. */
 const pool = removes('pool-of-one', 'Removes a pooling over windows of one element.', ['AveragePool', 'MaxPool', 'GlobalAveragePool', 'GlobalMaxPool'], (node, x) => {
+  if (node.op.endsWith('MaxPool') && !isCertainlyFinite(x)) return false;
   if (node.op.startsWith('Global')) return dimsOf(x)?.slice(2).every((dim) => dim === 1) ?? false;
   const all = (name: string, number: number): boolean => node.ints(name, []).every((item) => item === number);
   return node.attributes.has('kernel_shape') && all('kernel_shape', 1) && all('strides', 1) && all('pads', 0) && isSingle(node);
@@ -189,7 +191,11 @@ const tile = removes('tile-once', 'Removes a Tile that repeats nothing.', ['Tile
 
 const splitOne = removes('split-into-one', 'Removes a Split into one part.', ['Split'], (node) => node.outputs.length === 1);
 
-const clip = removes('clip-unbounded', 'Removes a Clip without bounds.', ['Clip'], (node) => node.inputs.length === 1 && !node.attributes.has('min') && !node.attributes.has('max'));
+/** Bounds that are left out are the lowest and the largest number of the type. */
+const clip = removes('clip-unbounded', 'Removes a Clip without bounds.', ['Clip'], (node, x) => {
+  if (node.inputs.some((value, index) => index > 0 && value !== undefined) || node.attributes.has('min') || node.attributes.has('max')) return false;
+  return isCertainlyFinite(x) || no('it clips infinities to the largest finite number');
+});
 
 const whereConstant = rule({
   name: 'where-constant',
@@ -202,7 +208,7 @@ const whereConstant = rule({
   rewrite: (_, __, { taken }) => taken,
 });
 
-/** Nodes whose output is their input: bit for bit, but for the sign of a zero in `neutral-operand`, and infinities in `clip-unbounded`, which ONNX Runtime clips to the largest finite number. */
+/** Nodes whose output is their input: bit for bit, but for the sign of a zero in `neutral-operand` and `pool-of-one`. */
 export const identities: readonly Rule[] = [
   identity, dropout, cast, pad, slice, reshape, transpose, single, emptyOperand, resize, neutral, pool, reduceOne, gather, tile, splitOne, clip, whereConstant,
 ];

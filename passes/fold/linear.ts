@@ -104,6 +104,9 @@ function biasOf({ node, bias, outputs }: Linear): Float64Array {
 /** The least positive normal number: below it a product loses bits, at last all of them. */
 const leastNormal = { float: 2 ** -126, double: 2 ** -1022 };
 
+/** Numbers from here on round to infinity. */
+const overflow = { float: 2 ** 128 - 2 ** 103, double: Infinity };
+
 /**
  * The weights times the factor of their channel, in float64, rounded once. Declines where all weights of a channel become so small that bits are lost: what made up
  * for the factor elsewhere in the model would no longer find them. Beside a normal weight of the channel a smaller one loses less than that one is rounded by.
@@ -116,6 +119,8 @@ function scaled(linear: Linear, factors: Float64Array, channelOf: (row: number, 
   const result = dtype === 'double' ? new Float64Array(elements.length) : new Float32Array(elements.length);
   const largest = new Float64Array(factors.length);
   const lossy = new Set<number>();
+  // Finite as long as every product is: one pass over the weights finds out.
+  let sum = 0;
   for (let row = 0, at = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const channel = channelOf(row, column);
@@ -124,6 +129,7 @@ function scaled(linear: Linear, factors: Float64Array, channelOf: (row: number, 
       for (const end = at + taps; at < end; at++) {
         const product = elements[at]! * factor;
         result[at] = product;
+        sum += product;
         const size = Math.abs(product);
         if (size > most) most = size;
         if (size < leastNormal[dtype] && (result[at] !== product || (product === 0 && factor !== 0 && elements[at] !== 0))) lossy.add(channel);
@@ -131,6 +137,7 @@ function scaled(linear: Linear, factors: Float64Array, channelOf: (row: number, 
       largest[channel] = most;
     }
   }
+  if (!Number.isFinite(sum) || largest.some((most) => most >= overflow[dtype])) return no('its weights would not be finite', node);
   const lost = [...lossy].find((channel) => largest[channel]! < leastNormal[dtype]);
   return lost === undefined ? Tensor.of(dtype, result, shape) : no(`its weights of channel ${lost} would vanish: they come to at most ${largest[lost]!}`, node);
 }
@@ -139,7 +146,7 @@ function scaled(linear: Linear, factors: Float64Array, channelOf: (row: number, 
 function inRange(linear: Linear, weight: Tensor | Decline, exact: Float64Array): Rescaled | Decline {
   if (weight instanceof Decline) return weight;
   const bias = weight.dtype === 'double' ? exact : Float32Array.from(exact);
-  return weight.floats().every(Number.isFinite) && bias.every(Number.isFinite) ? { linear, weight, bias } : no('its weights would not be finite', linear.node);
+  return bias.every(Number.isFinite) ? { linear, weight, bias } : no('its weights would not be finite', linear.node);
 }
 
 /** The node with other weights and a bias, reading `x`; a MatMul becomes a Gemm, which has a bias. `more` is for where it does not stand for the root. */

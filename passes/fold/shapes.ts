@@ -1,7 +1,7 @@
 import { Tensor } from '../../ir/tensor.ts';
 import { dtypeOfType, staticShape, type Dim } from '../../ir/type.ts';
 import { any, oneOf, op, opsetOf } from '../pattern.ts';
-import { rule, type Rule } from '../rewrite.ts';
+import { no, rule, type Rule } from '../rewrite.ts';
 import { dimensionsOf } from './dimensions.ts';
 import { axisOf, dimsOf, listOf, rankOf } from './operands.ts';
 
@@ -31,8 +31,8 @@ const constantDimensions = rule({
 });
 
 /**
- * 0 copies an axis of the input, one −1 takes what the others leave: enough where at most one length is neither a number nor copied. Not for empty tensors: ONNX
- * Runtime refuses −1 next to an axis that is 0 at run time, while the computed shape would have said both.
+ * 0 copies an axis of the input, one −1 takes what the others leave: enough where at most one length is neither a number nor copied. Both together only where the
+ * computed shape has that −1 itself: a −1 next to an axis that is 0 at run time is refused.
  */
 const reshape = rule({
   name: 'reshape-symbolic',
@@ -49,7 +49,9 @@ const reshape = rule({
       if (length !== undefined && length !== 0) return length;
       return isSymbol(item) && item === dims?.[axis] ? 0 : item === 0 ? 0 : -1;
     });
-    return literal.filter((item) => item === -1).length <= 1 && { literal };
+    const computed = literal.flatMap((item, axis) => (item === -1 ? [target[axis]] : []));
+    if (computed.length > 1) return false;
+    return literal.includes(0) && computed.some((item) => item !== -1) ? no('it copies an axis, which may be empty, and computes another') : { literal };
   },
   rewrite: ($, { x }, { literal }) => $.op('Reshape', [x, $.ints(literal)]),
 });

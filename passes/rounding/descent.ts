@@ -1,4 +1,5 @@
-import { codeOf, errorOfRow, type Gram, type RoundingProblem } from './problem.ts';
+import { laneDots, lanes } from './lanes.ts';
+import { codeOf, errorOfRows, type Gram, type RoundingProblem } from './problem.ts';
 
 /**
  * Coordinate descent on the codes, in place: each code in turn goes to the best value while the others stay (QuantEase, Behdin et al.
@@ -6,20 +7,22 @@ import { codeOf, errorOfRow, type Gram, type RoundingProblem } from './problem.t
  */
 export function descend(problem: RoundingProblem, codes: Int8Array, gram: Gram, sweeps = 5): void {
   const { rows, columns } = problem;
+  const errors = new Float64Array(columns * lanes);
+  const pulls = new Float64Array(columns * lanes);
   const error = new Float64Array(columns);
   const pull = new Float64Array(columns);
-  for (let row = 0; row < rows; row++) {
-    errorOfRow(problem, codes, row, error);
-    pullOf(error, gram, pull);
-    for (let sweep = 0; sweep < sweeps; sweep++) if (!sweepRow(problem, codes, gram, row, error, pull)) break;
+  for (let first = 0; first < rows; first += lanes) {
+    errorOfRows(problem, codes, first, errors);
+    // H e
+    for (let k = 0; k < columns; k++) laneDots(gram, k * columns, errors, columns, pulls.subarray(k * lanes, (k + 1) * lanes));
+    for (let row = first; row < Math.min(rows, first + lanes); row++) {
+      for (let k = 0, at = row - first; k < columns; k++, at += lanes) {
+        error[k] = errors[at]!;
+        pull[k] = pulls[at]!;
+      }
+      for (let sweep = 0; sweep < sweeps; sweep++) if (!sweepRow(problem, codes, gram, row, error, pull)) break;
+    }
   }
-}
-
-/** H e. */
-function pullOf(error: Float64Array, gram: Gram, pull: Float64Array): void {
-  const size = error.length;
-  pull.fill(0);
-  for (let k = 0; k < size; k++) if (error[k] !== 0) add(pull, gram, k, error[k]!);
 }
 
 /** pull += factor · row k of H. */

@@ -1,4 +1,5 @@
 import { cholesky } from './cholesky.ts';
+import { laneDots, lanes } from './lanes.ts';
 import { codeOf, type Gram, type RoundingProblem } from './problem.ts';
 
 /**
@@ -16,15 +17,20 @@ export function gptq(problem: RoundingProblem, gram: Gram, damping = 0.01): Int8
   const l = factor(gram, order, damping);
   if (l === undefined) return undefined;
   const codes = new Int8Array(rows * columns);
-  const error = new Float64Array(columns);
-  for (let row = 0; row < rows; row++) {
-    const scale = scales[row]!;
+  const errors = new Float64Array(columns * lanes);
+  const sums = new Float64Array(lanes);
+  for (let first = 0; first < rows; first += lanes) {
+    const used = Math.min(lanes, rows - first);
     for (let i = 0; i < columns; i++) {
-      const at = row * columns + order[i]!;
-      const owed = dot(l, i * columns, error, i) / l[i * columns + i]!;
-      const code = codeOf(weights[at]! + owed, scale, min, max);
-      codes[at] = code;
-      error[i] = weights[at]! - scale * code;
+      laneDots(l, i * columns, errors, i, sums);
+      const own = l[i * (columns + 1)]!;
+      for (let lane = 0; lane < used; lane++) {
+        const scale = scales[first + lane]!;
+        const at = (first + lane) * columns + order[i]!;
+        const code = codeOf(weights[at]! + sums[lane]! / own, scale, min, max);
+        codes[at] = code;
+        errors[i * lanes + lane] = weights[at]! - scale * code;
+      }
     }
   }
   return codes;
@@ -59,17 +65,4 @@ function turned(c: Float64Array, size: number): Float64Array {
   const l = new Float64Array(size * size);
   for (let i = 0; i < size; i++) for (let j = 0; j <= i; j++) l[i * size + j] = c[(size - 1 - j) * size + (size - 1 - i)]!;
   return l;
-}
-
-/** Σ_{k<count} a[from + k] · b[k], in four partial sums. */
-function dot(a: Float64Array, from: number, b: Float64Array, count: number): number {
-  let s0 = 0, s1 = 0, s2 = 0, s3 = 0, k = 0;
-  for (; k + 3 < count; k += 4) {
-    s0 += a[from + k]! * b[k]!;
-    s1 += a[from + k + 1]! * b[k + 1]!;
-    s2 += a[from + k + 2]! * b[k + 2]!;
-    s3 += a[from + k + 3]! * b[k + 3]!;
-  }
-  for (; k < count; k++) s0 += a[from + k]! * b[k]!;
-  return s0 + s1 + (s2 + s3);
 }

@@ -1,4 +1,5 @@
 import type { LayerMoments } from '../statistics/statistics.ts';
+import { laneDots, lanes } from './lanes.ts';
 
 /**
  * One group of a weighted layer Y = W X whose weights are to become codes: W ≈ scale · code, row by row. Rows are output channels;
@@ -58,31 +59,31 @@ export function roundNearest({ rows, columns, weights, scales, min, max }: Round
   return codes;
 }
 
-/** Mean squared error of the layer's outputs, summed over its rows: tr(E H Eᵀ) with E = W − scale · code. In float64. */
+/** Mean squared error of the layer's outputs, summed over its rows: tr(E H Eᵀ) with E = W − scale · code. In float64; H is symmetric. */
 export function outputError(problem: RoundingProblem, codes: Int8Array, gram: Gram): number {
+  const { rows, columns } = problem;
   let total = 0;
-  const error = new Float64Array(problem.columns);
-  for (let row = 0; row < problem.rows; row++) {
-    errorOfRow(problem, codes, row, error);
-    total += quadratic(error, gram);
+  const error = new Float64Array(columns * lanes);
+  const sums = new Float64Array(lanes);
+  for (let row = 0; row < rows; row += lanes) {
+    errorOfRows(problem, codes, row, error);
+    for (let k = 0; k < columns; k++) {
+      laneDots(gram, k * columns, error, k, sums);
+      const own = gram[k * (columns + 1)]!;
+      for (let lane = 0; lane < lanes; lane++) {
+        const e = error[k * lanes + lane]!;
+        total += e * (2 * sums[lane]! + own * e);
+      }
+    }
   }
   return total;
 }
 
-/** Fills `error` with W − scale · code of one row. */
-export function errorOfRow({ columns, weights, scales }: RoundingProblem, codes: Int8Array, row: number, error: Float64Array): void {
-  const at = row * columns;
-  for (let k = 0; k < columns; k++) error[k] = weights[at + k]! - scales[row]! * codes[at + k]!;
-}
-
-function quadratic(e: Float64Array, h: Gram): number {
-  const size = e.length;
-  let total = 0;
-  for (let i = 0; i < size; i++) {
-    if (e[i] === 0) continue;
-    let sum = 0;
-    for (let j = 0, at = i * size; j < size; j++, at++) sum += h[at]! * e[j]!;
-    total += e[i]! * sum;
+/** Fills the lanes of `error` with W − scale · code of the rows from `row` on, and with zeros beyond the last one. */
+export function errorOfRows({ rows, columns, weights, scales }: RoundingProblem, codes: Int8Array, row: number, error: Float64Array): void {
+  for (let lane = 0; lane < lanes; lane++) {
+    const at = (row + lane) * columns;
+    const scale = scales[row + lane] ?? 0;
+    for (let k = 0; k < columns; k++) error[k * lanes + lane] = row + lane < rows ? weights[at + k]! - scale * codes[at + k]! : 0;
   }
-  return total;
 }

@@ -16,16 +16,20 @@ export interface Rounding {
   readonly heldOut: boolean;
 }
 
+/** Columns for each row of the moments below which, without columns held out, a fit would be trusted too easily. */
+const trusted = 4;
+
 /**
  * Rounds the weights of a layer so that its outputs change least: all combinations for small kernels, GPTQ followed by coordinate descent
- * for the others. Accepted for the layer only if the error on held-out inputs falls; else every weight is rounded to nearest.
+ * for the others. Accepted for the layer only if the error on held-out inputs falls; else, or where
+ * nothing was held out and there were few columns, every weight is rounded to nearest.
  * `groups` holds one problem for each group of the layer. `centred` says that the layer's bias takes up the mean of the error.
  */
 export function roundLayer(groups: readonly RoundingProblem[], moments: LayerMoments, centred: boolean): Rounding {
   const results = groups.map((problem, group) => roundGroup(problem, groupGrams(moments, group, centred)));
   const total = (pick: (result: GroupRounding) => number): number => results.reduce((sum, result) => sum + pick(result), 0);
   const [before, after] = [total((result) => result.before), total((result) => result.after)];
-  const better = after < before;
+  const better = after < before && (moments.holdOut !== undefined || moments.columns >= trusted * moments.size);
   return {
     codes: concatenated(results.map(({ nearest, fitted }) => (better ? fitted : nearest))),
     method: !better ? 'nearest' : groups.every(({ columns }) => columns <= enumerable) ? 'enumerated' : 'gptq',

@@ -15,8 +15,9 @@ describe('targets', () => {
 
   for (const name of targetNames) {
     it(`${name} is complete and agrees with itself`, () => {
-      const { opset, irVersion, numbers, placement, alignment, ...rest } = loadTarget(name);
+      const { opset, irVersion, numbers, placement, alignment, runsOn, ...rest } = loadTarget(name);
       expect(rest).to.have.all.keys('name', 'summary');
+      expect(runsOn).to.equal(name === 'onnxruntime-cpu' ? 'onnxruntime' : 'tensorrt');
       expect(rest.name).to.equal(name);
       for (const { min, max, prefer } of [opset, irVersion]) {
         expect(prefer).to.be.within(min, max);
@@ -25,7 +26,9 @@ describe('targets', () => {
       // Per-channel scales exist since opset 13: no target may prefer less.
       expect(opset.prefer).to.be.at.least(13);
       expect(numbers.weights).to.deep.include({ type: 'int8', symmetric: true, perChannel: true });
-      expect(Object.keys(placement)).to.have.members(['weighted', 'elementwise', 'pairs', 'residual', 'minChannels', 'groupAlignment', 'gemv', 'maxSequence', 'bodies']);
+      expect(Object.keys(placement)).to.have.members([
+        'weighted', 'elementwise', 'copies', 'epilogue', 'concat', 'pairs', 'residual', 'convRanks', 'minChannels', 'groupAlignment', 'gemv', 'maxSequence', 'maskedAttention', 'bodies',
+      ]);
       expect(Object.keys(alignment)).to.have.members(['int8', 'float16', 'float']);
     });
   }

@@ -1,10 +1,15 @@
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAfter, folder, testSeed } from '../../examples/demo/before-after.ts';
-import { evaluate, relativeDifference } from '../../examples/demo/evaluate.ts';
-import { classNames, preprocess, shapes, side } from '../../examples/demo/shapes.ts';
+import { compile, evalModels, type Evaluation } from '../../compiler/index.ts';
+import { imageSets, writeImages } from '../../examples/demo/images.ts';
+import { classNames, shapes, side } from '../../examples/demo/shapes.ts';
+import { Workplace } from '../compiler/workplace.ts';
+import { root } from '../paths.ts';
+
+const folder = join(root, 'examples/demo');
+const testSeed = imageSets.validation.seed;
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -30,53 +35,50 @@ describe('the generator of the demo', () => {
     const size = side * side * 3;
     expect(new Set(Array.from(labels, (_, at) => sha256(images.subarray(at * size, (at + 1) * size))))).to.have.property('size', 500);
   });
-
-  it('is preprocessed from NHWC bytes to NCHW numbers', () => {
-    const size = side * side * 3;
-    const images = new Uint8Array(2 * size);
-    images.set([128, 192, 0], 0);
-    images.set([255], size + (side + 1) * 3 + 1);
-    const values = preprocess(images);
-    const plane = side * side;
-    expect([values[0], values[plane], values[2 * plane]]).to.deep.equal([0, 1, -2]);
-    expect(values[size + plane + side + 1]).to.equal(127 / 64);
-    expect(values).to.have.length(2 * size);
-  });
 });
 
 describe('the network of the demo', () => {
-  const file = join(folder, 'shapes.onnx');
+  const place = new Workplace();
+  after(() => { place.close(); });
 
-  it('has the accuracy that its README states', async function () {
-    this.timeout(60000);
+  it('has the accuracy that its README states, on images read from files', async function () {
+    this.timeout(120000);
     const stated = /\*\*([\d.]+) %\*\*/.exec(readFileSync(join(folder, 'README.md'), 'utf8'))?.[1];
-    const { accuracy, scores } = await evaluate(file, shapes(testSeed, 1000));
+    cpSync(join(folder, 'tensorrt.recipe.yaml'), place.path('recipe.yaml'));
+    await writeImages(place.path('build/validation'), { seed: testSeed, count: 1000 });
+    const { samples, models } = await evalModels([join(folder, 'shapes.onnx')], { host: place.host(), data: 'recipe.yaml', optimized: true, runs: 0 });
+    expect(samples).to.equal(1000);
     // One image of 1000: kernels of other processors may round one close decision the other way.
-    expect(accuracy).to.be.closeTo(Number(stated), 0.1 + 1e-9);
-    expect(scores).to.have.length(10000);
-  });
-
-  it('gives the same scores whatever the rest of the batch is', async () => {
-    const { images, labels } = shapes(testSeed, 101);
-    const size = side * side * 3;
-    const all = await evaluate(file, { images, labels });
-    const last = await evaluate(file, { images: images.subarray(100 * size), labels: labels.subarray(100) });
-    expect(relativeDifference(all.scores.subarray(1000), last.scores)).to.be.below(1e-6);
+    expect(models[0]!.scores.find(({ name }) => name === 'top1')?.value).to.be.closeTo(Number(stated), 0.1 + 1e-9);
   });
 
   it('stays small', () => {
-    expect(readFileSync(file).length).to.be.below(600_000);
+    expect(statSync(join(folder, 'shapes.onnx')).size).to.be.below(600_000);
   });
 });
 
-describe('the recipe of the demo', () => {
-  it('gives a smaller graph with the same accuracy', async function () {
-    this.timeout(60000);
-    const { before, after, difference } = await beforeAfter('demo.recipe.yaml', 300);
-    expect(after.nodes).to.be.below(before.nodes / 1.5);
-    expect(after.size).to.be.below(before.size);
-    // Only rounding may differ: folded BatchNormalization adds in another order.
-    expect(difference).to.be.below(1e-5);
-    expect(after.accuracy).to.be.closeTo(before.accuracy, 100 / 300 + 1e-9);
+describe('the recipes of the demo', () => {
+  const place = new Workplace();
+  after(() => { place.close(); });
+  before(async () => {
+    for (const name of ['shapes.onnx', 'tensorrt.recipe.yaml', 'cpu.recipe.yaml']) cpSync(join(folder, name), place.path(name));
+    await writeImages(place.path('build/calibration'), { seed: imageSets.calibration.seed, count: 64 });
+    await writeImages(place.path('build/validation'), { seed: testSeed, count: 200 });
   });
+
+  for (const [name, hasLatency] of [['tensorrt', false], ['cpu', true]] as const) {
+    it(`${name}.recipe.yaml makes a model of a third of the size that answers alike, within its budgets`, async function () {
+      this.timeout(120000);
+      const { outputs, diagnostics, report } = await compile(`${name}.recipe.yaml`, { host: place.host() });
+      expect(diagnostics).to.deep.equal([]);
+      expect(outputs).to.deep.equal([`build/shapes.${name}.onnx`]);
+      const { samples, batch, models: [original, compiled] } = report.evaluation as Evaluation;
+      expect(samples).to.equal(200);
+      // 126 522 parameters, one byte for each in place of four.
+      expect(compiled!.deployedBytes).to.be.within(126_522, 0.3 * original!.deployedBytes);
+      expect(statSync(place.path(outputs[0]!)).size).to.be.below(0.4 * statSync(place.path('shapes.onnx')).size);
+      expect([compiled!.latency === undefined, batch === undefined]).to.deep.equal([!hasLatency, !hasLatency]);
+      expect(readFileSync(join(folder, `${name}.recipe.yaml`), 'utf8').split('\n').filter((line) => /^ *[^ #]/.test(line))).to.have.lengthOf.at.most(10);
+    });
+  }
 });

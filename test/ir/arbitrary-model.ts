@@ -51,7 +51,7 @@ export function tensorsOf(dtype: DType, shape: readonly number[]): fc.Arbitrary<
 /** Bytes that some tensor has: bool is 0 or 1, and bits behind the last element are 0. */
 function clean(bytes: Uint8Array, dtype: DType, size: number): Uint8Array {
   if (dtype === 'bool') return bytes.map((byte) => byte & 1);
-  const used = { uint4: 4, int4: 4, float4e2m1: 4, uint2: 2, int2: 2 }[dtype as string] ?? 8;
+  const used = { uint4: 4, int4: 4, float4e2m1: 4, uint2: 2, int2: 2, float6e2m3: 6, float6e3m2: 6 }[dtype as string] ?? 8;
   const rest = (size * used) % 8;
   return rest === 0 ? bytes : bytes.map((byte, index) => (index === bytes.length - 1 ? byte & ((1 << rest) - 1) : byte));
 }

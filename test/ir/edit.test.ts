@@ -28,7 +28,7 @@ const refusals: readonly [what: string, call: (small: Small) => unknown, reason:
   ['a new output with a gap before it', ({ edit, graph, value }) => { edit.setOutput(graph, 4, value('x'), 'w'); }, /needs a name, and those before it/],
   ['two outputs of one name', ({ edit, graph, value }) => { edit.setOutput(graph, 2, value('x'), 'y'); }, /has an output 'y' already/],
   ['a tensor for a value that has none', ({ edit, value }) => { edit.setTensor(value('x'), Tensor.scalar('float', 1)); }, /not a constant/],
-  ['fixing an input without default', ({ edit, value }) => { edit.fixInput(value('x')); }, /not an input with a default/],
+  ['fixing an input without default', ({ edit, value }) => { edit.fixInputs(value('x').graph, [value('x')]); }, /not an input of graph 'main' with a default/],
   ['dropping an output that is read', ({ edit, node }) => { edit.dropOutput(node('relu').output); }, /read by/],
   ['dropping what is no output', ({ edit, value }) => { edit.dropOutput(value('w')); }, /no output of a node/],
   ['the type of a slot that is not there', ({ edit, graph }) => { edit.setOutputType(graph, 5, floats); }, /has no output 5/],
@@ -70,14 +70,14 @@ const verbs: readonly [name: string, call: (small: Small) => unknown][] = [
   ['constant', ({ edit, graph }) => edit.constant(graph, Tensor.scalar('float', 1))],
   ['setTensor', ({ edit, value }) => { edit.setTensor(value('w'), Tensor.of('float', [1])); }],
   ['addInput', ({ edit, graph }) => edit.addInput(graph, 'more', floats)],
-  ['fixInput', ({ edit, graph }) => { edit.fixInput(Object.assign(edit.addInput(graph, 'w2', floats), { tensor: Tensor.scalar('float', 1) })); }],
+  ['fixInputs', ({ edit, graph }) => { edit.fixInputs(graph, [Object.assign(edit.addInput(graph, 'w2', floats), { tensor: Tensor.scalar('float', 1) })]); }],
   ['dropOutput', ({ edit, graph, value }) => { edit.dropOutput(apply(edit, graph, 'Two', [value('x')], { domain: 'test', outputs: 2 }).outputs[1]!); }],
   ['move', ({ edit, node }) => { edit.move(node('choose'), { before: node('relu') }); }],
   ['setModel', ({ edit }) => { edit.setModel({ irVersion: 9 }); }],
 ];
 
 /** Verbs that need another one before them. */
-const two = new Set(['remove of a node', 'remove of a constant', 'remove of an input', 'fixInput', 'dropOutput']);
+const two = new Set(['remove of a node', 'remove of a constant', 'remove of an input', 'fixInputs', 'dropOutput']);
 
 describe('ir/edit', () => {
   for (const [name, call] of verbs) {
@@ -267,7 +267,7 @@ describe('ir/edit', () => {
     edit.remove(spare);
     edit.setTensor(scale, Tensor.of('float', [3]));
     expect([scale.index, scale.form]).to.deep.equal([2, undefined]);
-    edit.fixInput(scale);
+    edit.fixInputs(scale.graph, [scale]);
     expect([scale.constant, scale.form, graph.inputs, [...graph.constants]]).to.deep.equal([scale.tensor, { kind: 'initializer' }, [value('x'), value('c')], [value('w'), scale]]);
     expect(findings(small)).to.deep.equal([]);
   });

@@ -87,6 +87,17 @@ describe('ir/tensor', () => {
     expect([...Tensor.of('float16', [1 + 2 ** -11 + 2 ** -40]).bytes()]).to.deep.equal([0x01, 0x3c]);
   });
 
+  it('packs codes of any width from the lowest bits on, six bits across bytes', () => {
+    // onnx.numpy_helper.from_array of ml_dtypes.float6_e2m3fn [0.125, -7.5, 4, 0.5, 1], raw_data.
+    const six = Tensor.fromCodes('float6e2m3', [1, 63, 32, 4, 8]);
+    expect([...six.bytes()]).to.deep.equal([0xc1, 0x0f, 0x12, 0x08]);
+    expect([...six.floats()]).to.deep.equal([0.125, -7.5, -0, 0.5, 1]);
+    for (const dtype of ['float4e2m1', 'float6e3m2', 'float8e8m0', 'float16'] as const) {
+      const items = Array.from({ length: 13 }, (_, index) => (index * 11) % 16);
+      expect(Tensor.fromCodes(dtype, items).codes(), dtype).to.deep.equal(items);
+    }
+  });
+
   it('knows sizes of all types', () => {
     for (const dtype of dtypes) {
       if (dtype === 'string') continue;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root, shared } from '../../paths.ts';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mainFile, recipe, smallModel, Workplace } from '../workplace.ts';
 
 const goldens = join(root, 'test/compiler/cli/help');
@@ -17,6 +17,12 @@ describe('command line', () => {
     place.write('wrong.yaml', recipe('small.onnx', '  - pass: flod\n'));
     place.write('budget.yaml', `${recipe('small.onnx', '', 'never.onnx')}accept: { nodes: { max: 1 } }\n`);
     place.write('broken.onnx', new Uint8Array([8, 8, 255, 255]));
+    place.write('warned.yaml', 'version: 1\nmodel: small.onnx\nsteps: [ fold ]\n');
+    place.write('over.yaml', recipe('small.onnx', '', place.path('small.onnx')));
+    place.writeModel('open.onnx', smallModel.replace('image) => (float[1,3] scores)', 'image) => (float[1,2,4,4] scores)').replaceAll('float[1,2,4,4]', 'float[N,2,4,W]').replace(/ {2}\[reshape\][^]*/, '}\n').replace('r = Relu', 'scores = Relu'));
+    place.writeModel('unsound.onnx', smallModel.replace('Relu (c)', 'Reluu (c)'));
+    place.write('spoil.mjs', 'export default { name: "p", api: 1, passes: [{ name: "acme/spoil", version: 1, summary: "It.", options: { type: "object", additionalProperties: false, properties: {} }, run(model, { edit, select, remark }) { for (const node of model.graph.nodes()) if (node.is("Relu") && select.has(node)) { remark({ kind: "applied", rule: "drop", message: "dropped", node }); edit.replaceUses(node.output, node.inputs[0]); edit.remove(node); } } }] };\n');
+    place.write('spoil.yaml', `plugins: [ ./spoil.mjs ]\n${recipe('small.onnx', '  - fold\n  - acme/spoil\n', 'never.onnx')}`);
     place.write('crash.mjs', 'export default { name: "p", api: 1, passes: [{ name: "acme/x", version: 1, summary: "It.", options: { type: "object", additionalProperties: false, properties: {} }, run() { throw new Error("on purpose"); } }] };\n');
     place.write('crash.yaml', `plugins: [ ./crash.mjs ]\n${recipe('small.onnx', '  - pass: acme/x\n', 'never.onnx')}`);
   });
@@ -28,10 +34,41 @@ describe('command line', () => {
     ['--help', 0, /^Usage: onnxpress/, /^$/],
     ['compile --help', 0, /^Usage: onnxpress compile/, /^$/],
     ['', 2, /^$/, /Usage: onnxpress/],
-    ['compile', 2, /^$/, /missing required argument/],
-    ['complie recipe.yaml', 2, /^$/, /Did you mean compile\?/],
-    ['compile recipe.yaml --reprot x', 2, /^$/, /unknown option '--reprot'[^]*Did you mean --report\?/],
-    ['compile recipe.yaml --format xml', 2, /^$/, /Allowed choices are pretty, json, github/],
+    ['compile', 2, /^$/, /^error\[usage\/command-line\]: missing required argument 'recipe'\n {2}`onnxpress compile --help` lists/],
+    ['complie recipe.yaml', 2, /^$/, /^error\[usage\/command-line\]: unknown command 'complie'\n {2}Did you mean compile\?\n/],
+    ['compile recipe.yaml --reprot x', 2, /^$/, /unknown option '--reprot'\n {2}Did you mean --report\?\n/],
+    ['compile --format json', 2, /^$/, /^\{\n {2}"diagnostics": \[[^]*"usage\/command-line"[^]*\}\n$/],
+    ['compile recipe.yaml --format json', 0, /^$/, /^\{\n {2}"diagnostics": \[\]\n\}\n$/],
+    ['compile crash.yaml --format json', 70, /^$/, /^\{[^]*"internal\/step-failed"[^]*\}\n$/],
+    ['compile recipe.yaml --deptarget x', 2, /^$/, /usage\/command-line[^]*Add --depfile FILE/],
+    ['compile warned.yaml', 0, /^$/, /^warning\[recipe\/no-output\]/],
+    ['compile warned.yaml --max-warnings 1', 0, /^$/, /^warning\[recipe\/no-output\]/],
+    ['compile warned.yaml --max-warnings 0', 1, /^$/, /^warning\[recipe\/no-output\][^]*error\[output\/too-many-warnings\]: there is 1 warning, and 0 may be\n/],
+    ['check warned.yaml --max-warnings 0', 1, /^$/, /output\/too-many-warnings/],
+    ['check warned.yaml --max-warnings some', 2, /^$/, /usage\/bad-number/],
+    ['check small.onnx', 0, /^$/, /^$/],
+    ['check broken.onnx', 1, /^$/, /error\[model\//],
+    ['check unsound.onnx', 1, /^$/, /error\[[^]*Reluu/],
+    ['compile small.onnx', 2, /^$/, /recipe\/unreadable[^]*This is a model: `onnxpress init MODEL`/],
+    ['plan over.yaml', 2, /^$/, /output\/conflict[^]*small\.onnx would overwrite a file that is read/],
+    ['plan recipe.yaml --json --resolved', 2, /^$/, /cannot be used with/],
+    ['inspect small.onnx --text --json', 2, /^$/, /cannot be used with/],
+    ['inspect open.onnx', 0, /^open\.onnx[^]*input +image +float\[N,2,4,W\]\noutput +scores +float\[N,2,4,W\][^]*MACs[^]*Conv +1 +\?[^]*total +2 +\? [^]*--shape fixes what the model leaves open\n$/, /^$/],
+    ['inspect open.onnx --shape W=4', 0, /input +image +float\[N,2,4,4\][^]*Conv +1 +64 /, /^$/],
+    ['inspect open.onnx --shape image=3x2x4x8', 0, /input +image +float\[3,2,4,8\]\noutput +scores +float\[3,2,4,8\][^]*total +2 +384 /, /^$/],
+    ['inspect open.onnx --shape image=1,2,5,4 --shape imgae=1 --shape W', 2, /^$/, /axis 2 of the input 'image' has length 4, and the shape says 5[^]*no input "imgae"[^]*Did you mean `image`\?[^]*--shape takes NAME=LENGTHS/],
+    ['bisect recipe.yaml', 0, /^the model is good behind all steps\n$/, /^before any step: good\nafter step 2 export: good\n$/],
+    ['bisect spoil.yaml -q', 1, /^step 2 acme\/spoil breaks the model at node relu: for [^]*'scores' has [^]*\n {2}applied acme\/spoil\/drop: dropped\n$/, /^$/],
+    ['bisect spoil.yaml -q --json', 1, /"node": "relu"[^]*\}\n$/, /^$/],
+    ['bisect spoil.yaml -q --tolerance 1e9', 0, /^the model is good/, /^$/],
+    ['bisect spoil.yaml -- nosuchcommand', 1, /^$/, /error\[bisect\/command\]: cannot run nosuchcommand/],
+    ['bisect spoil.yaml -- false', 1, /^$/, /error\[bisect\/bad-start\]: the model is bad before any step: false ended with exit code 1/],
+    ['bisect spoil.yaml -q -- test -s', 0, /^the model is good/, /^$/],
+    ['bisect spoil.yaml -q -- test -s {}x', 1, /^$/, /bisect\/bad-start[^]*test ended with exit code 1/],
+    ['bisect spoil.yaml -q -- node -e process.exit(125)', 1, /^$/, /bisect\/command[^]*node cannot tell whether the model is good/],
+    ['bisect spoil.yaml -- true', 0, /^the model is good/, /good/],
+    ['init small.onnx --output new/folder/r.yaml', 0, /^$/, /^wrote new\/folder\/r\.yaml; next/],
+    ['compile recipe.yaml --format xml', 2, /^$/, /Allowed choices are pretty, json, sarif, github/],
     ['compile recipe.yaml', 0, /^$/, /^step +did[^]*out\/small\.onnx/],
     ['compile recipe.yaml --quiet', 0, /^$/, /^$/],
     ['compile nowhere.yaml', 2, /^$/, /error\[recipe\/unreadable\]/],
@@ -56,7 +93,7 @@ describe('command line', () => {
     ['diff small.onnx nowhere.onnx', 1, /^$/, /model\/unreadable/],
     ['passes', 0, /export +Writes[^]*fold +Evaluates/, /^$/],
     ['passes fold', 0, /^# fold\n[^]*maxGrowth/, /^$/],
-    ['passes flod', 2, /^$/, /usage\/unknown-pass[^]*did you mean `fold`/],
+    ['passes flod', 2, /^$/, /usage\/unknown-pass[^]*Did you mean `fold`\?/],
     ['schema', 0, /^\{[^]*"options of fold"[^]*\}\n$/, /^$/],
     ['explain recipe/unknown-option', 0, /^recipe\/unknown-option: /, /^$/],
     ['explain recipe/unknown-optoin', 2, /^$/, /usage\/unknown-code[^]*recipe\/unknown-option/],
@@ -79,7 +116,7 @@ describe('command line', () => {
   it('lists the nodes that a selector names, and refuses a wrong one', async () => {
     const { out, code } = await place.run(['inspect', 'small.onnx', '--where', '{ op: [Conv, Relu] }']);
     expect([code, out.split('\n').filter((line) => /^(conv|relu|head)/.test(line)).length]).to.deep.equal([0, 2]);
-    for (const [selector, expected] of [['{ opp: Conv }', /did you mean `op`/], ['{ op: Convv }', /select\/no-match/], ['{', /recipe\/syntax/]] as const) {
+    for (const [selector, expected] of [['{ opp: Conv }', /Did you mean `op`\?/], ['{ op: Convv }', /select\/no-match/], ['{', /recipe\/syntax/]] as const) {
       const refused = await place.run(['inspect', 'small.onnx', '--where', selector]);
       expect(refused.code, selector).to.equal(2);
       expect(refused.err).to.match(expected);
@@ -89,10 +126,11 @@ describe('command line', () => {
   it('tells what happened to a node, from a report', async () => {
     place.write('where.yaml', recipe('small.onnx', '  - pass: fold\n    where: { name: relu }\n', 'out/w.onnx'));
     await place.run(['compile', 'where.yaml', '-q', '--report', 'w.json']);
-    expect((await place.run(['explain', 'relu', '--report', 'w.json'])).out).to.match(/^relu\nstep 1 fold \(fold\):\n {2}selected by `where` \(1 nodes\)\n/);
+    expect((await place.run(['explain', 'relu', '--report', 'w.json'])).out).to.match(/^relu\nstep 1 fold \(fold\):\n {2}selected by `where` \(1 node\)\nin the end: still there\n$/);
     const unknown = await place.run(['explain', 'rleu', '--report', 'w.json']);
     expect(unknown).to.deep.include({ code: 2, out: '' });
-    expect(unknown.err).to.contain('usage/unknown-node').and.contain('relu');
+    expect(unknown.err).to.contain('usage/unknown-node').and.contain('Did you mean `relu`?');
+    expect((await place.run(['explain', 'head', '--report', 'w.json'])).out).to.equal('head\nstep 1 fold (fold):\n  not selected by `where`\nin the end: still there\n');
     expect((await place.run(['explain', 'relu', '--report', 'recipe.yaml'])).err).to.contain('usage/unreadable-report');
   });
 
@@ -100,6 +138,37 @@ describe('command line', () => {
     const { diagnostics } = JSON.parse((await place.run(['compile', 'wrong.yaml', '--format', 'json'])).err) as { diagnostics: Record<string, unknown>[] };
     expect(diagnostics[0]).to.deep.include({ code: 'recipe/unknown-pass', severity: 'error', file: 'wrong.yaml' });
     expect((await place.run(['compile', 'wrong.yaml', '--format', 'github'])).err).to.match(/^::error file=wrong\.yaml,line=4,col=11,endLine=4,endColumn=15,title=recipe\/unknown-pass::there is no pass/);
+  });
+
+  it('prints diagnostics as SARIF', async () => {
+    const log = JSON.parse((await place.run(['compile', 'wrong.yaml', '--format', 'sarif'])).err) as { version: string; runs: { tool: { driver: { rules: { id: string }[] } }; results: Record<string, unknown>[] }[] };
+    expect([log.version, log.runs[0]!.tool.driver.rules[0]!.id]).to.deep.equal(['2.1.0', 'recipe/unknown-pass']);
+    expect(log.runs[0]!.results[0]).to.deep.include({
+      ruleId: 'recipe/unknown-pass', level: 'error',
+      locations: [{ physicalLocation: { artifactLocation: { uri: 'wrong.yaml', uriBaseId: '%SRCROOT%' }, region: { startLine: 4, startColumn: 11, endLine: 4, endColumn: 15 } } }],
+    });
+  });
+
+  it('writes the targets of a dependency file that it is given', async () => {
+    await place.run(['compile', 'recipe.yaml', '-q', '--depfile', 'x.d', '--deptarget', 'all models', '--deptarget', 'y']);
+    expect(place.read('x.d')).to.match(/^all\\ models y: \\\n {2}recipe\.yaml \\\n {2}small\.onnx\n/);
+  });
+
+  it('writes nothing over a file that it reads, by whatever way its path leads there', async () => {
+    const before = place.bytes('small.onnx');
+    symlinkSync('small.onnx', place.path('link.onnx'));
+    place.write('link.yaml', recipe('link.onnx', '', 'small.onnx'));
+    for (const argv of [['compile', 'link.yaml'], ['plan', 'link.yaml'], ['compile', 'recipe.yaml', '--report', 'small.onnx'], ['compile', 'recipe.yaml', '--depfile', 'recipe.yaml'], ['compile', 'recipe.yaml', '--report', 'out/small.onnx']]) {
+      const { code, err } = await place.run(argv);
+      expect([code, err.slice(0, 23)], argv.join(' ')).to.deep.equal([2, 'error[output/conflict]:']);
+    }
+    expect(place.bytes('small.onnx')).to.deep.equal(before);
+  });
+
+  it('makes visible what names of a model would do to a terminal', async () => {
+    place.writeModel('escape.onnx', smallModel.replace('[relu]', '["re\u001b[31mlu\nx"]'));
+    const { out } = await place.run(['inspect', 'escape.onnx', '--where', '{ op: Relu }']);
+    expect(out).to.contain('re␛[31mlu␊x').and.not.contain('\u001b');
   });
 
   it('uses colours on a terminal only, unless the environment says otherwise', async () => {
@@ -146,7 +215,7 @@ describe('command line', () => {
   });
 
   describe('help', () => {
-    for (const command of ['', 'compile', 'plan', 'check', 'inspect', 'diff', 'init', 'passes', 'schema', 'explain']) {
+    for (const command of ['', 'compile', 'plan', 'check', 'inspect', 'diff', 'bisect', 'init', 'eval', 'calibrate', 'merge', 'passes', 'schema', 'report', 'explain']) {
       it(`of ${command === '' ? 'the program' : command} is as recorded (UPDATE=1 records it)`, async () => {
         const { out } = await place.run([...(command === '' ? [] : [command]), '--help']);
         const file = join(goldens, `${command === '' ? 'onnxpress' : command}.txt`);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { compile, type CompileResult } from '../../../compiler/compile.ts';
 import { depfile } from '../../../compiler/depfile.ts';
 import { Diagnostics } from '../../../compiler/host.ts';
@@ -25,6 +25,32 @@ describe('compile', () => {
     expect(outputs).to.deep.equal(['out/small.onnx']);
     expect(place.files()).to.deep.equal(['out/small.onnx', 'recipe.yaml', 'small.onnx']);
     expect(readModel(memorySource(place.bytes('out/small.onnx'))).graph.nodeCount).to.equal(report.model.after.nodes);
+  });
+
+  describe('never writes over what it reads, or one output over another', () => {
+    const attempts: Readonly<Record<string, () => Promise<unknown>>> = {
+      'the model, by an absolute path': () => { place.write('recipe.yaml', recipe('small.onnx', '', place.path('small.onnx'))); return run(); },
+      'the model, through a link': () => { symlinkSync('.', place.path('link')); place.write('recipe.yaml', recipe('small.onnx', '', 'link/small.onnx')); return run().finally(() => { rmSync(place.path('link')); }); },
+      'the model, as the report': () => run({ report: 'small.onnx' }),
+      'the recipe, as the dependency file': () => run({ depfile: './recipe.yaml' }),
+      'the output, as the report': () => run({ report: 'out/small.onnx' }),
+      'the report, as the dependency file': () => run({ report: 'a', depfile: 'a' }),
+    };
+    for (const [what, attempt] of Object.entries(attempts)) {
+      it(what, async () => {
+        const model = place.bytes('small.onnx');
+        const error = await attempt().then(() => undefined, (thrown: unknown) => thrown as { code?: string });
+        expect(error?.code).to.equal('output/conflict');
+        expect(place.bytes('small.onnx')).to.deep.equal(model);
+        expect(place.files()).to.deep.equal(['recipe.yaml', 'small.onnx']);
+      });
+    }
+  });
+
+  it('says so where a dump cannot be written', async () => {
+    place.write('file', '');
+    const error = await run({ dump: 'file/sub' }).then(() => undefined, (thrown: unknown) => thrown as { code?: string });
+    expect(error?.code).to.equal('output/unwritable');
   });
 
   it('gives the same bytes twice, model and report', async () => {

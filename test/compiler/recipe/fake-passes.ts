@@ -39,7 +39,7 @@ export const fakePasses: readonly Pass[] = [
     options: {
       type: 'object', additionalProperties: false, required: ['data'],
       properties: {
-        data: { type: 'string', description: 'Name of a reader.' },
+        data: { type: 'string', format: 'reader', description: 'Name of a reader.' },
         method: { type: 'string', enum: ['min-max', 'entropy', 'percentile'], default: 'min-max', description: 'How ranges are chosen.' },
         save: { type: 'string', format: 'path', description: 'File for the statistics.' },
         percentiles: { type: 'array', items: { type: 'number', minimum: 0, maximum: 100, description: 'Percent.' }, minItems: 1, maxItems: 4, default: [99.9], description: 'Percentiles.' },

@@ -4,7 +4,7 @@ import { parseModel } from '../../../ir/text/index.ts';
 import type { Model } from '../../../ir/model.ts';
 import { memoryFiles, type RecipeFiles } from '../../../compiler/recipe/files.ts';
 import { planRecipe, readRecipe } from '../../../compiler/recipe/recipe.ts';
-import { bindPlan } from '../../../compiler/prepare.ts';
+import { bindPlan, checkInputs } from '../../../compiler/prepare.ts';
 import { diagnosticsOf } from '../../../compiler/host.ts';
 import type { Plan } from '../../../compiler/recipe/plan.ts';
 import { formatDiagnostics } from '../../../compiler/report/pretty.ts';
@@ -32,13 +32,15 @@ export function diagnose(folder: string): { diagnostics: readonly Diagnostic[]; 
   const set = existsSync(setFile) ? readFileSync(setFile, 'utf8').trim().split('\n') : [];
   const document = readRecipe('recipe.yaml', { files: filesIn(folder), set, env: { HOME: '/home/user' } });
   const { plan, diagnostics: planned, sources } = planRecipe(document, fakePasses);
-  const diagnostics = plan ? [...planned, ...selectionMistakes(plan)] : planned;
+  const diagnostics = plan ? [...planned, ...mistakesWithModel(plan)] : planned;
   return { diagnostics, text: formatDiagnostics(diagnostics, { source: (file) => sources.get(file) }) };
 }
 
-function selectionMistakes(plan: Plan): readonly Diagnostic[] {
+function mistakesWithModel(plan: Plan): readonly Diagnostic[] {
   try {
-    bindPlan(plan, toyModel());
+    const model = toyModel();
+    checkInputs(plan, model);
+    bindPlan(plan, model);
     return [];
   } catch (error) {
     return diagnosticsOf(error);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { parseModel } from '../../../ir/text/index.ts';
 import type { Model } from '../../../ir/model.ts';
 import { ModelIndex } from '../../../compiler/recipe/model-index.ts';
-import { globPattern, PatternError, regexPattern } from '../../../compiler/recipe/name-pattern.ts';
+import { globPattern, PatternError, regexPattern } from '../../../passes/name-pattern.ts';
 import { treeOf } from '../../../compiler/recipe/options.ts';
 import { Problems } from '../../../compiler/recipe/problems.ts';
 import { selectNodes } from '../../../compiler/recipe/select.ts';

@@ -7,7 +7,7 @@ const isNaNCode = (dtype: DType, code: number): boolean => dtype.startsWith('flo
 
 describe('compiler/runtime/wire', () => {
   it('has no carrier for complex and float4 only', () => {
-    expect(dtypes.filter((dtype) => carrierOf(dtype) === undefined)).to.deep.equal(['complex64', 'complex128', 'float4e2m1']);
+    expect(dtypes.filter((dtype) => carrierOf(dtype) === undefined)).to.deep.equal(['complex64', 'complex128', 'float4e2m1', 'float6e2m3', 'float6e3m2']);
   });
 
   for (const dtype of dtypes.filter((each) => carrierOf(each) !== undefined && each !== 'string')) {

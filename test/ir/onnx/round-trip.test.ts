@@ -10,6 +10,7 @@ import { encode } from '../../../ir/onnx/encode.ts';
 import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto } from '../../../ir/onnx/fields.ts';
 import { readModel, type ReadOptions } from '../../../ir/onnx/read.ts';
 import { writeModel } from '../../../ir/onnx/write.ts';
+import { Tensor } from '../../../ir/tensor.ts';
 import { shared } from '../../paths.ts';
 import { diagnosticOf } from '../diagnostics.ts';
 import { fileLike } from './oracle.ts';
@@ -114,6 +115,36 @@ describe('ONNX reader: names', () => {
   });
 });
 
+describe('ONNX reader and writer: functions', () => {
+  const typed = (name: string): { name: string; type: { tensor_type: { elem_type: number } } } => ({ name, type: { tensor_type: { elem_type: 1 } } });
+  const calling: ModelProto = {
+    ...modelOf({ input: [{ name: 'x' }], node: [{ op_type: 'F', domain: 'd', input: ['x'], output: ['y'] }], output: [{ name: 'y' }] }),
+    functions: [{
+      name: 'F', domain: 'd', input: ['a'], output: ['b', 'a'], opset_import: [{ version: 17 }],
+      node: [
+        { op_type: 'Constant', output: ['k'], attribute: [{ name: 'value_float', type: 1, f: 2 }] }, { op_type: 'Add', input: ['a', 'k'], output: ['s'] },
+        { op_type: 'Relu', input: ['s'], output: ['b'] },
+      ],
+      value_info: [{ ...typed('a'), doc_string: 'the input' }, typed('s'), typed('b')],
+    }],
+  };
+
+  it('keep the types of their inputs and outputs', () => {
+    expect(written(read(calling)).functions![0]!.value_info).to.deep.equal(calling.functions![0]!.value_info);
+  });
+
+  it('have new constants, and those with other elements, as Constant nodes: they have no initializers', () => {
+    const model = read(calling);
+    const { body } = [...model.functions.values()][0]!;
+    const edit = new Editor(model);
+    edit.setTensor([...body.constants][0]!, Tensor.scalar('float', 3));
+    edit.setInput(body.first!, 0, edit.constant(body, Tensor.of('float', [4, 5]), 'new'));
+    const again = [...readModel(memorySource(write(model))).functions.values()][0]!.body;
+    expect(again.first!.inputs.map((value) => [...value!.constant!.floats()])).to.deep.equal([[4, 5], [3]]);
+    expect(written(model).functions![0]!.node!.map(({ op_type }) => op_type)).to.deep.equal(['Constant', 'Constant', 'Add', 'Relu']);
+  });
+});
+
 describe('ONNX writer: names', () => {
   const start = (): Model => read(modelOf({ input: [{ name: 'x' }], node: [relu('x', 'a'), relu('a', 'y'), relu('a', 'z')], output: [{ name: 'y' }, { name: 'z' }] }));
   const change = (action: (edit: Editor, model: Model) => void): NodeProto[] => {
@@ -135,6 +166,17 @@ describe('ONNX writer: names', () => {
   it('puts an Identity before a slot whose value is an input or has another slot', () => {
     expect(change((edit, { graph }) => { edit.setOutput(graph, 1, graph.outputs[0]!.value); }).at(-1)).to.deep.equal(line('Identity', 'y', 'z'));
     expect(change((edit, { graph }) => { edit.setOutput(graph, 0, graph.inputs[0]); }).at(-1)).to.deep.equal(line('Identity', 'x', 'y'));
+  });
+
+  it('gives annotations the names that values have in the file', () => {
+    const annotated = modelOf({
+      input: [{ name: 'x' }], initializer: [floats('s', [0])], node: [relu('x', 'a'), relu('a', 'y')], output: [{ name: 'y' }],
+      quantization_annotation: [{ tensor_name: 'a', quant_parameter_tensor_names: [{ key: 'SCALE_TENSOR', value: 's' }] }],
+    });
+    const model = read(annotated);
+    expect(written(model).graph!.quantization_annotation).to.deep.equal(annotated.graph!.quantization_annotation);
+    new Editor(model).setOutput(model.graph, 1, [...model.graph.constants][0], 'scale');
+    expect(written(model).graph!.quantization_annotation![0]!.quant_parameter_tensor_names).to.deep.equal([{ key: 'SCALE_TENSOR', value: 'scale' }]);
   });
 
   it('numbers a label that clashes with a slot', () => {
@@ -181,6 +223,7 @@ const refused: readonly [what: string, model: ModelProto, code: string, message:
   ['external data of another length', withTensor(external('w.bin', {}, ['length', '12'])), 'model/tensor-size', /12 bytes/, opener],
   ['a negative offset', withTensor(external('w.bin', {}, ['offset', '-8'])), 'model/external-data', /must be integers/, opener],
   ['external strings', withTensor(external('w.bin', { data_type: 8 })), 'model/external-data', /strings/, opener],
+  ['overlapping external data under two spellings of one file', withTensor(external('w.bin'), { ...external('./w.bin', {}, ['offset', '4']), name: 'v' }), 'model/external-data', /'w' and 'v' overlap/, opener],
   ['overlapping external data', withTensor(external('w.bin'), { ...external('w.bin', {}, ['offset', '4']), name: 'v' }), 'model/external-data', /'w' and 'v' overlap in 'w.bin': bytes 0 to 8 and 4 to 12/, opener],
   ...['', '/etc/passwd', '../w.bin', 'a/../../w.bin', '..', 'a\\..\\w.bin', 'C:w.bin', '\\\\host\\w.bin', 'w.bin\0.txt'].map(
     (location): (typeof refused)[number] => [`the external location ${JSON.stringify(location)}`, withTensor(external(location)), 'model/external-path', /not a plain path/, opener]),
@@ -212,10 +255,10 @@ describe('ONNX reader and writer: external data', () => {
     expect(v!.tensor!.bytes()).to.deep.equal(weights.subarray(8, 16));
   });
 
-  it('goes to a side file from the threshold on, each tensor at the start of a page, as ranges of the old file', () => {
+  it('goes to a side file from the threshold on, each tensor at the start of a page, as ranges of the old file; shared bytes stay shared', () => {
     const { model: chunks, external: pieces } = writeModel(model(), { external: { location: 'new.bin', threshold: 8 } });
     const file = joinChunks(pieces!);
-    expect(pieces!.filter((piece) => !(piece instanceof Uint8Array))).to.have.length(3);
+    expect(pieces!.filter((piece) => !(piece instanceof Uint8Array))).to.have.length(2);
     const again = readModel(memorySource(joinChunks(chunks)), { external: () => memorySource(file) });
     for (const [index, value] of [...model().graph.constants].entries()) {
       const copy = [...again.graph.constants][index]!;
@@ -224,6 +267,10 @@ describe('ONNX reader and writer: external data', () => {
     }
     const { external: none } = writeModel(model(), { external: { location: 'new.bin', threshold: 5000 } });
     expect(none).to.deep.equal([]);
+  });
+
+  it('is not written under a name that readers refuse', () => {
+    for (const location of ['a\\b', 'C:w', '../w', '']) expect(diagnosticOf(() => writeModel(model(), { external: { location } })), location).to.include({ code: 'model/external-path' });
   });
 
   it('comes into the model by default', () => {

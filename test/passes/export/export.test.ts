@@ -7,6 +7,7 @@ import { hashModel } from '../../../ir/hash.ts';
 import type { Model, Node } from '../../../ir/model.ts';
 import { normalizeModel } from '../../../ir/normalize.ts';
 import { readModel } from '../../../ir/onnx/read.ts';
+import { Tensor } from '../../../ir/tensor.ts';
 import { parseModel } from '../../../ir/text/index.ts';
 import { printType } from '../../../ir/type.ts';
 import { inferTypes, runPass, type StepResult } from '../../../compiler/manager.ts';
@@ -65,6 +66,26 @@ describe('pass export', () => {
     expect(types(written(await run(await model(), { valueInfo: false })))).to.deep.equal(['?', '?', '?']);
   });
 
+  it('keeps the type of an output that its value alone knew, where inner types are not wanted', async () => {
+    const m = await model();
+    new Editor(m).setOutputType(m.graph, 0, undefined);
+    const slot = written(await run(m, { valueInfo: false })).graph.outputs[0]!;
+    expect(printType(slot.type)).to.equal('float[1,3]');
+  });
+
+  it('refuses a model file that no reader would take', async () => {
+    const range = { source: { name: 'huge', size: 2 ** 31, read() { throw new Error('is not read'); } }, offset: 0, length: 2 ** 31 };
+    const huge = Tensor.fromRange('uint8', [2 ** 31], range);
+    const withWeight = await model();
+    const edit = new Editor(withWeight);
+    edit.setOutput(withWeight.graph, 1, edit.constant(withWeight.graph, huge, 'huge'), 'huge_out');
+    expect((await run(withWeight)).outputs.map(({ path }) => path)).to.deep.equal(['a/b.onnx.data', 'a/b.onnx']);
+    expect(await refusal(run(withWeight, { externalData: 'never' }))).to.include({ code: 'export/too-large' });
+    const withAttribute = await model();
+    new Editor(withAttribute).setAttribute(withAttribute.graph.first!, 'note', { kind: 'tensor', value: huge });
+    for (const externalData of ['auto', 'always'] as const) expect(await refusal(run(withAttribute, { externalData }))).to.include({ code: 'export/too-large' });
+  });
+
   it('strips stack traces, and keeps all other metadata', async () => {
     const m = await model();
     const edit = new Editor(m);
@@ -74,10 +95,23 @@ describe('pass export', () => {
     edit.setExtras(conv, { metadata: new Map([['pkg.torch.onnx.stack_trace', 'File "/home/u/net.py", line 3, in forward'], scopes]) });
     edit.setExtras(relu, { docString: '/home/u/net.py(12): forward\n/usr/lib/x.py(3): run' });
     edit.setExtras(reshape, { docString: 'flattens the features', metadata: new Map([scopes]) });
-    const extras = [...written(await run(m)).graph.nodes()].map((node) => [node.extras?.docString, [...(node.extras?.metadata ?? [])]]);
+    const trace = { docString: 'File "/home/u/net.py", line 3' };
+    edit.setExtras(m.graph, trace);
+    edit.setOutputExtras(m.graph, 0, trace);
+    edit.setModel({ extras: { docString: 'a net', metadata: new Map([['stack_trace', 'x']]) } });
+    const bare = written(await run(m));
+    expect([bare.graph.extras, bare.graph.outputs[0]!.extras, bare.extras]).to.deep.equal([undefined, undefined, { docString: 'a net' }]);
+    const extras = [...bare.graph.nodes()].map((node) => [node.extras?.docString, [...(node.extras?.metadata ?? [])]]);
     expect(extras).to.deep.equal([[undefined, [scopes]], [undefined, []], ['flattens the features', [scopes]], [undefined, []]]);
     const kept = [...written(await run(m, { stackTraces: true })).graph.nodes()];
     expect([kept[0]!.extras!.metadata!.size, kept[1]!.extras!.docString]).to.deep.equal([2, '/home/u/net.py(12): forward\n/usr/lib/x.py(3): run']);
+  });
+
+  it('looks for stack traces in time linear in the text', async () => {
+    const m = await model();
+    // A search that tried every place as the beginning of a path would need 10^12 steps.
+    new Editor(m).setExtras(m.graph.first!, { docString: 'x'.repeat(1e6) });
+    expect(written(await run(m)).graph.first!.extras!.docString).to.have.length(1e6);
   });
 
   describe('versions', () => {

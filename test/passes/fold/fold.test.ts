@@ -13,6 +13,7 @@ for (const { name } of readdirSync(folder, { withFileTypes: true }).filter((entr
   describe(`fold: ${name}`, () => {
     testPass(fold, {
       folder: join(folder, name),
+      ...(name === 'kernels' && { target: 'onnxruntime-cpu' as const }),
       tolerance: exact.has(name) ? 'exact' : 1e-5,
       invalid: [{ options: { maxGrowth: -1 }, code: 'recipe/out-of-range' }],
     });

@@ -113,6 +113,26 @@ describe('rounding of weights', () => {
     expect([...bad.codes]).to.deep.equal([...roundNearest(given)]);
   });
 
+  it('trusts a fit that nothing was held out from only where there were columns enough', () => {
+    const given = problem(8, 16, 2, 7);
+    const of = (columns: number): LayerMoments => ({ groups: 1, size: 16, columns, ...moments(16, 300, 1) });
+    expect([63, 64].map((columns) => roundLayer([given], of(columns), true).method)).to.deep.equal(['nearest', 'gptq']);
+  });
+
+  it('measures the error of any number of rows as the sum over pairs of columns', () => {
+    for (const rows of [1, 3, 4, 6]) {
+      const { gram } = moments(7, 40, rows);
+      const given = problem(rows, 7, rows + 10, 7);
+      const codes = roundNearest(given);
+      let expected = 0;
+      for (let row = 0; row < rows; row++) {
+        const e = Array.from({ length: 7 }, (_, k) => given.weights[row * 7 + k]! - given.scales[row]! * codes[row * 7 + k]!);
+        for (let i = 0; i < 7; i++) for (let j = 0; j < 7; j++) expected += e[i]! * gram[i * 7 + j]! * e[j]!;
+      }
+      expect(outputError(given, codes, gram)).to.be.closeTo(expected, 1e-12 * expected);
+    }
+  });
+
   it('centres the moments: a constant input counts for nothing', () => {
     const mean = Float64Array.of(2, 3);
     const { fit } = groupGrams({ groups: 1, size: 2, columns: 10, mean, gram: Float64Array.of(4, 6, 6, 9) }, 0, true);

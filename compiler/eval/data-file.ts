@@ -1,0 +1,62 @@
+import { dirname, resolve } from 'node:path';
+import { Diagnostic } from '../../ir/diagnostic.ts';
+import { FileHashes } from '../data/file-hashes.ts';
+import { recipeData } from '../data/recipe-data.ts';
+import type { ReaderSettings } from '../data/settings.ts';
+import { Diagnostics, type Host } from '../host.ts';
+import { openMetric } from '../metrics/open.ts';
+import type { Metric } from '../metrics/metric.ts';
+import { definitions, recipeSchema } from '../recipe/envelope.ts';
+import { diskFiles } from '../recipe/files.ts';
+import { normalise } from '../recipe/options.ts';
+import { readRecipe } from '../recipe/recipe.ts';
+import { didYouMean } from '../recipe/suggest.ts';
+import { child, plain } from '../recipe/tree.ts';
+import { validateTree } from '../recipe/validate.ts';
+import type { Model } from '../../ir/model.ts';
+import type { OpenedData } from '../data/source.ts';
+
+/** Named data of a recipe, to be opened for a model, and what its metric makes. */
+export interface DataOfFile {
+  readonly name: string;
+  readonly open: (model: Model) => Promise<OpenedData>;
+  readonly metrics: readonly (() => Metric)[];
+}
+
+export interface DataFileOptions {
+  readonly host: Host;
+  readonly set?: readonly string[] | undefined;
+  /** Which of its data; `validation`, or the only one, if absent. */
+  readonly use?: string | undefined;
+  /** A metric in place of that of the data. */
+  readonly metric?: string | undefined;
+  readonly sources?: Map<string, string>;
+  readonly warn: (warning: Diagnostic) => void;
+}
+
+/**
+ * The data of a recipe, which may lack everything else (model, steps). Throws all mistakes of its `data`, `data/unknown`, and `data/metric`.
+ */
+export async function dataOfFile(file: string, { host, set = [], use, metric, sources, warn }: DataFileOptions): Promise<DataOfFile> {
+  const path = resolve(host.cwd, file);
+  const document = readRecipe(file, { set, env: host.env, files: { readText: (name, limit) => diskFiles.readText(resolve(host.cwd, name), limit) } });
+  for (const [name, text] of document.sources) sources?.set(name, text);
+  const { problems } = document;
+  const schema = recipeSchema.properties!['data']!;
+  const written = child(document.tree, 'data');
+  const tree = written && normalise(written, schema, file, definitions);
+  if (tree) validateTree({ ...schema, definitions }, tree, problems, { what: '`data`' });
+  if (problems.failed) throw new Diagnostics(problems.sorted([...document.sources.keys()]));
+  const all = (tree ? plain(tree) : {}) as Readonly<Record<string, ReaderSettings>>;
+  const names = Object.keys(all);
+  const name = use ?? (names.includes('validation') ? 'validation' : names.length === 1 ? names[0]! : undefined);
+  if (name === undefined || !Object.hasOwn(all, name)) {
+    throw new Diagnostic('data/unknown', name === undefined ? `${file} has no data 'validation'` : `${file} has no data '${name}'`, {
+      file, expected: names, suggestion: (name === undefined ? undefined : didYouMean(name, names)) ?? (names.length === 0 ? 'Add `data:` with a reader.' : 'Say which data with `--use NAME`.'),
+    });
+  }
+  const folder = dirname(path);
+  const open = recipeData(all, { folder, hashes: new FileHashes(), warn });
+  const chosen = metric ?? all[name]!.metric ?? (all[name]!.labels === undefined ? undefined : 'top1');
+  return { name, open: (model) => open(name, model), metrics: chosen === undefined ? [] : [await openMetric(chosen, metric === undefined ? folder : host.cwd)] };
+}
