@@ -15,7 +15,7 @@ export function addStatistics(root: Command, session: Session): void {
   const { host, sources } = session;
   shared(root.command('calibrate'))
     .summary('gather the statistics of a recipe, or of one shard of its samples')
-    .description('Runs a recipe up to its first calibrate and writes what it gathers, to be loaded by `calibrate: { statistics: { load: FILE } }`. Later steps say what they want to know and do not run.')
+    .description('Runs a recipe up to its first calibrate and writes what it gathers, to be loaded with the option `statistics: { load: FILE }` of calibrate. Later steps say what they want to know and do not run.')
     .argument('<recipe>', 'recipe file (YAML or JSON)')
     .requiredOption('-o, --output <file>', 'the file of statistics to write')
     .option('--shard <i/n>', 'look at part i of n of the samples only')

@@ -5,7 +5,7 @@ import type { Target } from '../../passes/target.ts';
 import type { OpenedData } from '../data/source.ts';
 import type { MetricSettings, ReaderSettings } from '../data/settings.ts';
 import { checkMetrics, type Acceptance, type Measured } from '../instruments/acceptance.ts';
-import { metricNames, openMetric } from '../metrics/open.ts';
+import { metricNames, metricOf, openMetric } from '../metrics/open.ts';
 import type { Metric } from '../metrics/metric.ts';
 import { evaluate, type Evaluation } from './evaluate.ts';
 
@@ -50,7 +50,7 @@ export interface CompiledOptions extends ValidationPlan {
 export async function evaluateCompiled({ data, accept, original, compiled, open, folder, runtime, target, signal }: CompiledOptions): Promise<Evaluation | undefined> {
   if (!Object.hasOwn(data, validation)) return undefined;
   const settings = data[validation] as ReaderSettings;
-  const own = settings.metric ?? (settings.labels === undefined ? undefined : 'top1');
+  const own = metricOf(settings);
   const budgets = Object.keys(accept ?? {}).map((name) => name.replace(/Drop$/, '')).filter((name) => metricNames.includes(name) && name !== nameOf(own) && name !== 'agreement' && name !== 'sqnr');
   const metrics: (() => Metric)[] = [];
   for (const each of [...(own === undefined ? [] : [own]), ...new Set(budgets)]) metrics.push(await openMetric(each, folder));

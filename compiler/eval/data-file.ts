@@ -4,7 +4,7 @@ import { FileHashes } from '../data/file-hashes.ts';
 import { recipeData } from '../data/recipe-data.ts';
 import type { ReaderSettings } from '../data/settings.ts';
 import { Diagnostics, type Host } from '../host.ts';
-import { openMetric } from '../metrics/open.ts';
+import { metricOf, openMetric } from '../metrics/open.ts';
 import type { Metric } from '../metrics/metric.ts';
 import { definitions, recipeSchema } from '../recipe/envelope.ts';
 import { diskFiles } from '../recipe/files.ts';
@@ -57,6 +57,6 @@ export async function dataOfFile(file: string, { host, set = [], use, metric, so
   }
   const folder = dirname(path);
   const open = recipeData(all, { folder, hashes: new FileHashes(), warn });
-  const chosen = metric ?? all[name]!.metric ?? (all[name]!.labels === undefined ? undefined : 'top1');
+  const chosen = metric ?? metricOf(all[name]!);
   return { name, open: (model) => open(name, model), metrics: chosen === undefined ? [] : [await openMetric(chosen, metric === undefined ? folder : host.cwd)] };
 }

@@ -5,7 +5,7 @@ import type { Measurement } from '../../passes/pass.ts';
 import type { Runtime } from '../../passes/runtime.ts';
 import type { Target } from '../../passes/target.ts';
 import type { ReaderSettings } from '../data/settings.ts';
-import { openMetric } from '../metrics/open.ts';
+import { metricOf, openMetric } from '../metrics/open.ts';
 import { evaluate } from './evaluate.ts';
 import { remembered } from './remembered.ts';
 
@@ -33,8 +33,7 @@ export function measurer({ data, open, folder, runtime, target, signal }: Measur
   return async (original, model, name) => {
     const source = sources.get(name) ?? remembered(await open(name, original));
     sources.set(name, source);
-    const settings = data[name] as ReaderSettings;
-    const own = settings.metric ?? (settings.labels === undefined ? undefined : 'top1');
+    const own = metricOf(data[name] as ReaderSettings);
     const { models } = await evaluate([{ name: 'original', model: original }, { name: 'candidate', model }], source, {
       runtime, signal, metrics: own === undefined ? [] : [await openMetric(own, folder)], optimization: target.runsOn === 'onnxruntime' ? 'all' : 'disabled',
     });

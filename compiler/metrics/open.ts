@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { MetricSettings } from '../data/settings.ts';
+import type { MetricSettings, ReaderSettings } from '../data/settings.ts';
 import { didYouMean } from '../recipe/suggest.ts';
 import { aucMetric, type Score } from './auc.ts';
 import { agreementMetric, topMetric } from './classification.ts';
@@ -53,6 +53,11 @@ export async function openMetric(settings: string | MetricSettings, folder: stri
   // A metric that needs what it is not given says so now.
   builtIn[name]!(output, decode);
   return () => builtIn[name]!(output, decode);
+}
+
+/** The metric of data: the one that they name, else top-1 if they have labels. */
+export function metricOf({ metric, labels }: ReaderSettings): string | MetricSettings | undefined {
+  return metric ?? (labels === undefined ? undefined : 'top1');
 }
 
 /** The files that a metric consists of, absolute: inputs of the compile. */

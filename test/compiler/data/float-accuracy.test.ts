@@ -62,7 +62,7 @@ const cases: readonly Case[] = [
   {
     model: 'yolox_nano', what: 'mAP over 128 images', value: 34.11, digits: 2, count: 128, tolerance: 0.3,
     data: { images: 'coco_val128/images/*.jpg', labels: 'coco_val128/labels.json', preprocess: { letterbox: 'top-left', order: 'bgr' } },
-    metric: { name: 'map', decode: join(here, 'yolox-decode.mjs') },
+    metric: { name: 'map', decode: join(root, 'examples/models/readers/yolox-decode.mjs') },
   },
 ];
 
