@@ -1,23 +1,16 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { inferTypes, runPass } from '../../../compiler/manager.ts';
 import { loadTarget } from '../../../compiler/targets.ts';
 import { createRuntime, type OrtRuntime } from '../../../compiler/runtime/runtime.ts';
 import { evaluateInFloat64 } from '../../../compiler/testing/float64.ts';
 import { distance, judge } from '../../../compiler/testing/judge.ts';
-import { memorySource } from '../../../ir/bytes.ts';
 import { cloneModel } from '../../../ir/clone.ts';
-import { Editor } from '../../../ir/edit.ts';
-import type { Model, Value } from '../../../ir/model.ts';
-import { normalizeModel } from '../../../ir/normalize.ts';
-import { readModel } from '../../../ir/onnx/read.ts';
-import { sizeOf, Tensor } from '../../../ir/tensor.ts';
-import { shapeOf } from '../../../ir/type.ts';
+import type { Model } from '../../../ir/model.ts';
 import { verifyModel } from '../../../ir/verify.ts';
 import { fold } from '../../../passes/fold.ts';
 import type { Feeds } from '../../../passes/runtime.ts';
 import { shared } from '../../paths.ts';
+import { loadModel, outputsOf, randomFeeds } from '../../real-models.ts';
 
 /** Nodes that OnnxSlim (August 2026) leaves in the main graph of each model, from the project's baselines; null where it crashes or was not measured. */
 const nodesOfOnnxSlim: Readonly<Record<string, number | null>> = {
@@ -27,11 +20,6 @@ const nodesOfOnnxSlim: Readonly<Record<string, number | null>> = {
   portrait_deeplab_dm05_bn: 107, portrait_deeplab_folded: null, rl_godot_ships: 7, road_seg_adas_0001: 320, silero_vad_half: 49, silero_vad_micro_tf: 282,
   silero_vad_v6: 2, squeezenet10_deepcompressed: 65, superres_espcn_224: null, superres_espcn_resize: null, tinytimemixer: 185, ultraface_rfb_320: 125,
   yolox_nano: 365, yunet_n_dynamic: 163,
-};
-
-/** Lengths of symbolic axes that a model does not run without; 1 for all others. */
-const lengths: Readonly<Record<string, readonly (number | undefined)[]>> = {
-  yunet_n_dynamic: [1, 3, 64, 64], silero_vad_v6: [1, 512], silero_vad_half: [1, 512], silero_vad_micro_tf: [1, 4000], tinytimemixer: [1, 512],
 };
 
 /** Weights next to a convolution are rescaled: sums are rounded in another order. Everything else keeps each bit. Where that is too little, float64 decides who is nearer. */
@@ -47,76 +35,46 @@ describe(`fold on real models${shared === undefined ? ' (skipped: ../shared is a
 
   for (const [name, most] of shared === undefined ? [] : Object.entries(nodesOfOnnxSlim)) {
     it(`${name}: at most OnnxSlim's nodes, the same outputs`, async () => {
-      const model = load(name);
+      const model = loadModel(name);
       const original = cloneModel(model);
       await inferTypes(model, runtime);
       await runPass(model, fold, { batchNorm: true, compounds: false }, { runtime, target: loadTarget('portable') });
       expect(verifyModel(model).map(String)).to.deep.equal([]);
       expect(model.graph.nodeCount).to.be.at.most(most ?? original.graph.nodeCount);
       if (tooLargeToRun.has(name)) return;
-      const feeds = feedsFor(original, lengths[name] ?? []);
-      const [wanted, found] = [await outputs(original, feeds, runtime), await outputs(model, feeds, runtime)];
+      const feeds = randomFeeds(name, original);
+      const [wanted, found] = [await outputsOf(original, feeds, runtime), await outputsOf(model, feeds, runtime)];
       expect(await judge({ model: original, feeds, before: wanted, after: found }, reordered, runtime)).to.equal(undefined);
     });
   }
 
   for (const name of shared === undefined ? [] : ['cifar10_resnet20', 'mlperf_tiny_vww_mobilenetv1', 'mlperf_tiny_kws_dscnn']) {
     it(`${name}: within a millionth of the result in float64`, async () => {
-      const model = load(name);
+      const model = loadModel(name);
       const original = cloneModel(model);
       await inferTypes(model, runtime);
       await runPass(model, fold, { batchNorm: true, compounds: false }, { runtime, target: loadTarget('portable') });
-      const feeds = feedsFor(original, []);
+      const feeds = randomFeeds(name, original);
       const truth = await evaluateInFloat64(original, feeds, runtime);
       if (typeof truth === 'string') throw new Error(truth);
-      for (const [slot, tensor] of await outputs(model, feeds, runtime)) expect(distance(truth.get(slot)!, tensor), slot).to.be.below(reordered / 10);
+      for (const [slot, tensor] of await outputsOf(model, feeds, runtime)) expect(distance(truth.get(slot)!, tensor), slot).to.be.below(reordered / 10);
     });
   }
 
   for (const [normalised, folded] of shared === undefined ? [] : [['cifar10_resnet20', 'cifar10_resnet20_bnfolded'], ['portrait_deeplab_dm05_bn', 'portrait_deeplab_folded']] as const) {
     it(`${normalised} folds to ${folded}`, async () => {
-      const [ours, theirs] = [load(normalised), load(folded)];
+      const [ours, theirs] = [loadModel(normalised), loadModel(folded)];
       const original = cloneModel(ours);
       await inferTypes(ours, runtime);
       await runPass(ours, fold, { batchNorm: true, compounds: false }, { runtime, target: loadTarget('portable') });
-      const feeds = feedsFor(ours, []);
+      const feeds = randomFeeds(normalised, ours);
       const [output] = original.graph.outputs;
-      const after = await outputs(ours, feeds, runtime);
-      const [tensor] = (await outputs(theirs, rename(feeds, theirs), runtime)).values();
+      const after = await outputsOf(ours, feeds, runtime);
+      const [tensor] = (await outputsOf(theirs, rename(feeds, theirs), runtime)).values();
       expect(await judge({ model: original, feeds, before: new Map([[output!.name, tensor!]]), after }, reordered, runtime)).to.equal(undefined);
     });
   }
 });
-
-function load(name: string): Model {
-  const file = join(shared!, 'models', `${name}.onnx`);
-  const model = readModel(memorySource(readFileSync(file), file));
-  normalizeModel(model, new Editor(model));
-  return model;
-}
-
-async function outputs(model: Model, feeds: Feeds, runtime: OrtRuntime): Promise<Map<string, Tensor>> {
-  const session = await runtime.open(model);
-  try {
-    return await session.run(feeds);
-  } finally {
-    await session.release();
-  }
-}
-
-/** Seeded inputs: floats in [−1, 1), integers from 0 to 99, the sampling rate where one is asked for. */
-function feedsFor({ graph }: Model, known: readonly (number | undefined)[]): Feeds {
-  let state = 1;
-  const random = (): number => (state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) / 0x80000000;
-  return new Map(graph.inputs.filter(({ tensor }) => tensor === undefined).map((input, index) => [input.name, feed(input, index === 0 ? known : [], random)]));
-}
-
-function feed({ name, type }: Value, known: readonly (number | undefined)[], random: () => number): Tensor {
-  const shape = shapeOf(type)!.map((dim, axis) => (typeof dim === 'number' ? dim : known[axis] ?? 1));
-  const dtype = type?.kind === 'tensor' ? type.dtype! : 'float';
-  const numbers = Array.from({ length: sizeOf(shape) }, () => (name === 'sr' ? 16000 : dtype === 'float' ? random() * 2 - 1 : Math.floor(random() * 100)));
-  return Tensor.of(dtype, numbers, shape);
-}
 
 function rename(feeds: Feeds, { graph }: Model): Feeds {
   const values = [...feeds.values()];
