@@ -17,7 +17,7 @@ import { inputFiles } from './files/input-file.ts';
 import { recordFile, recordOutput } from './files/record.ts';
 import { checkDestinations, writeFiles, type FileToWrite } from './files/write-files.ts';
 import { quietHost, type Host } from './host.ts';
-import { acceptance, asWarning, missedBudgets, type Acceptance } from './instruments/acceptance.ts';
+import { acceptance, asWarning, missedBudgets, needsData, type Acceptance } from './instruments/acceptance.ts';
 import { dump } from './instruments/dump.ts';
 import type { Instrument } from './instruments/instrument.ts';
 import { progress } from './instruments/progress.ts';
@@ -193,9 +193,10 @@ function filesToWrite(written: readonly OutputFile[], folder: string, cwd: strin
 /** The budgets of the whole recipe. */
 function accept(budgets: Acceptance | undefined, model: Model, evaluation: Evaluation | undefined, diagnostics: Diagnostic[]): void {
   if (budgets === undefined) return;
-  const measured = evaluation && budgetFigures(evaluation);
+  const measured = evaluation ? budgetFigures(evaluation) : new Map<string, number>();
+  const absent = Object.keys(budgets).find((name) => needsData(name) && Number.isNaN(measured.get(name) ?? NaN));
+  if (absent !== undefined) throw unmeasured(absent);
   for (const missed of missedBudgets(budgets, model, 'the recipe', measured)) {
-    if (missed.actual === 'NaN') throw unmeasured(/`(\w+)`/.exec(missed.message)![1]!);
     if (budgets.onFail !== 'warn') throw missed;
     diagnostics.push(asWarning(missed));
   }

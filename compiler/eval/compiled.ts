@@ -7,7 +7,7 @@ import type { MetricSettings, ReaderSettings } from '../data/settings.ts';
 import { checkMetrics, type Acceptance, type Measured } from '../instruments/acceptance.ts';
 import { metricNames, metricOf, openMetric } from '../metrics/open.ts';
 import type { Metric } from '../metrics/metric.ts';
-import { evaluate, type Evaluation } from './evaluate.ts';
+import { dropOf, evaluate, type Evaluation } from './evaluate.ts';
 
 /** The data on which a compile ends by measuring its model. */
 export const validation = 'validation';
@@ -68,16 +68,14 @@ function nameOf(metric: string | MetricSettings | undefined): string | undefined
 export function budgetFigures({ models }: Evaluation): Measured {
   const [original, compiled] = models as [Evaluation['models'][number], Evaluation['models'][number]];
   const figures = new Map<string, number>();
-  for (const { name, value, higherIsBetter } of compiled.scores) {
-    figures.set(name, value);
-    const before = original.scores.find((score) => score.name === name)?.value ?? (name === 'agreement' ? 100 : undefined);
-    if (before === undefined) continue;
-    const drop = higherIsBetter ? before - value : value - before;
-    figures.set(`${name}Drop`, drop);
+  for (const score of compiled.scores) {
+    figures.set(score.name, score.value);
+    const drop = dropOf(score, original);
+    if (Number.isNaN(drop)) continue;
+    figures.set(`${score.name}Drop`, drop);
     if (!figures.has('metricDrop')) figures.set('metricDrop', drop);
   }
-  const [output] = compiled.outputs;
-  if (output !== undefined) figures.set('sqnr', Math.min(...compiled.outputs.map(({ sqnr }) => sqnr)));
+  if (compiled.outputs.length > 0) figures.set('sqnr', Math.min(...compiled.outputs.map(({ sqnr }) => sqnr)));
   if (compiled.latency !== undefined) figures.set('latency', compiled.latency.median);
   return figures;
 }

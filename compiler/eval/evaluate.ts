@@ -186,6 +186,12 @@ function changeOf(base: Metric | undefined, own: Metric): Interval | undefined {
   return Math.abs(change.difference - difference) <= 1e-9 * Math.max(1, Math.abs(base.value()), Math.abs(own.value())) ? change : undefined;
 }
 
+/** How much worse a score is than the original's, which agrees with itself on 100 % of the samples; NaN if the original has no such score. */
+export function dropOf({ name, value, higherIsBetter }: Score, original: SubjectResult): number {
+  const before = original.scores.find((score) => score.name === name)?.value ?? (name === 'agreement' ? 100 : NaN);
+  return higherIsBetter ? before - value : value - before;
+}
+
 /** Bytes of all constants, weights before a QuantizeLinear counted in eight bits. */
 export function deployedBytes(model: Model): number {
   let total = 0;

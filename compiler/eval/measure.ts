@@ -6,7 +6,7 @@ import type { Runtime } from '../../passes/runtime.ts';
 import type { Target } from '../../passes/target.ts';
 import type { ReaderSettings } from '../data/settings.ts';
 import { metricOf, openMetric } from '../metrics/open.ts';
-import { evaluate } from './evaluate.ts';
+import { dropOf, evaluate } from './evaluate.ts';
 import { remembered } from './remembered.ts';
 
 /** What measuring models while a recipe runs needs. */
@@ -44,7 +44,6 @@ export function measurer({ data, open, folder, runtime, target, signal }: Measur
         suggestion: `Give '${name}' a \`metric\`, with the \`labels\` that it needs.`,
       });
     }
-    const before = reference.scores.find((each) => each.name === score.name)?.value ?? 100;
-    return { metric: score.name, value: score.value, drop: score.higherIsBetter ? before - score.value : score.value - before };
+    return { metric: score.name, value: score.value, drop: dropOf(score, reference) };
   };
 }

@@ -29,13 +29,18 @@ const metrics: Readonly<Record<string, (figures: Figures, model: Model) => numbe
 /** Figures that were measured on data, by the name of the budget. */
 export type Measured = ReadonlyMap<string, number>;
 
+/** True for a budget that the model alone cannot answer. */
+export function needsData(name: string): boolean {
+  return name !== 'onFail' && !Object.hasOwn(metrics, name);
+}
+
 /**
  * Says which budgets of an acceptance can be judged: those of the model itself, and the `measurable` ones. Throws `accept/unknown-metric` for the first that cannot,
  * before anything runs.
  */
 export function checkMetrics(acceptance: Acceptance, where: string, measurable: ReadonlySet<string> = new Set(), why = 'which needs data: budgets of accuracy hold for the whole recipe'): void {
   for (const name of Object.keys(acceptance)) {
-    if (name === 'onFail' || Object.hasOwn(metrics, name) || measurable.has(name)) continue;
+    if (!needsData(name) || measurable.has(name)) continue;
     throw new Diagnostic('accept/unknown-metric', `${where} limits \`${name}\`, ${why}`, {
       expected: [...Object.keys(metrics), ...measurable], actual: name,
       suggestion: measurable.size === 0 ? `Limit one of ${Object.keys(metrics).join(', ')}, or move the budget to \`accept\` of the recipe, with \`data: { validation: … }\`.` : `Limit one of ${[...Object.keys(metrics), ...measurable].join(', ')}.`,
