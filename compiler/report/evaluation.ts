@@ -31,7 +31,7 @@ export function evaluationTable(evaluation: Evaluation): EvaluationTable {
   const how = optimization === 'disabled' ? 'computed as the files say' : 'as ONNX Runtime runs them on this processor';
   const notes = [
     `${samples} samples of '${data}'${random ? ', which are random numbers' : ''}; ${how}`,
-    ...(rows.some((row) => row.some((cell) => cell.includes('±') || cell.includes('…'))) ? ['in parentheses: the difference, and its 95 % interval over paired samples'] : []),
+    ...(models.some(({ scores }) => scores.some(hasChange)) ? ['in parentheses: the difference, and its 95 % interval over paired samples'] : []),
   ];
   return { headings: ['', ...models.map(({ name }) => name)], rows, notes };
 }
@@ -42,10 +42,13 @@ function scoreHeading(models: readonly SubjectResult[], name: string): string {
   return `${name}${unit}`;
 }
 
+/** Agreement is a comparison already. */
+const hasChange = ({ name, change }: Score): boolean => change !== undefined && name !== 'agreement';
+
 function scoreText(score: Score | undefined): string {
   if (score === undefined) return '';
   const digits = score.unit === 'percent' || score.unit === 'dB' ? 2 : 4;
-  return `${score.value.toFixed(digits)}${score.change && score.name !== 'agreement' ? ` (${changeText(score.change, digits)})` : ''}`;
+  return `${score.value.toFixed(digits)}${hasChange(score) ? ` (${changeText(score.change!, digits)})` : ''}`;
 }
 
 function changeText({ difference, low, high }: Interval, digits: number): string {
