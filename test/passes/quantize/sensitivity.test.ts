@@ -94,8 +94,7 @@ describe('sensitivity', () => {
     expect(shareOf((await run({})).result)).to.equal(1);
   });
 
-  it('ranks a layer with one loud channel, which hides that the others drown, before one without', async () => {
-    // By power over all outputs the layer that reads `p` is the noisier one: the step of the loud channel is small beside that channel.
+  it('ranks first a layer that reads one loud channel, beside which the others drown', async () => {
     const { result } = await run({ sensitivity: 0 });
     const record = result.records.get('sensitivity') as SensitivityRecord;
     expect(record[0]!.node).to.equal('spoilt');
