@@ -1,7 +1,7 @@
 import { Diagnostic } from '../../ir/diagnostic.ts';
 import { isFloat } from '../../ir/dtype.ts';
 import { sizeOf, Tensor } from '../../ir/tensor.ts';
-import { randomFrom } from '../testing/random.ts';
+import { randomFrom } from '../../passes/random.ts';
 import { wanted, type ModelInput } from './inputs.ts';
 import { cursor, type IndexedReader } from './reader.ts';
 import type { RandomSettings } from './settings.ts';

@@ -1,4 +1,4 @@
-import { randomFrom } from '../testing/random.ts';
+import { randomFrom } from '../../passes/random.ts';
 import type { ReaderSettings } from './settings.ts';
 
 /** Which rows of a source are samples. */

@@ -3,7 +3,7 @@ import type { Graph } from '../../ir/model.ts';
 import { sizeOf, Tensor } from '../../ir/tensor.ts';
 import type { Dim } from '../../ir/type.ts';
 import type { Feeds } from '../../passes/runtime.ts';
-import { randomFrom } from './random.ts';
+import { randomFrom } from '../../passes/random.ts';
 
 /** How the elements of a tensor are chosen. Bounds of integers are inclusive. */
 interface Manner {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { randomFrom } from '../../../compiler/testing/random.ts';
+import { randomFrom } from '../../../passes/random.ts';
 import { recipe, smallModel, Workplace } from '../workplace.ts';
 
 describe('eval, and the end of compile', () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { compile } from '../../../compiler/compile.ts';
-import { randomFrom } from '../../../compiler/testing/random.ts';
+import { randomFrom } from '../../../passes/random.ts';
 import { Workplace } from '../workplace.ts';
 
 /** The model takes one sample at a time; 8 of 12 samples calibrate, in two files, of which the second is not needed. */

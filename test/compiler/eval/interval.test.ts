@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { pairedInterval } from '../../../compiler/eval/interval.ts';
-import { randomFrom } from '../../../compiler/testing/random.ts';
+import { randomFrom } from '../../../passes/random.ts';
 
 describe('paired intervals', () => {
   it('of right and wrong answers follow Bonett and Price: 10 pairs gained, 2 lost, of 100', () => {

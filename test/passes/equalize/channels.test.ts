@@ -3,7 +3,7 @@ import { inferTypes } from '../../../compiler/manager.ts';
 import { createRuntime, type OrtRuntime } from '../../../compiler/runtime/runtime.ts';
 import { filled } from '../../../compiler/testing/feeds.ts';
 import { numericDifference } from '../../../compiler/testing/numbers.ts';
-import { randomFrom } from '../../../compiler/testing/random.ts';
+import { randomFrom } from '../../../passes/random.ts';
 import { cloneModel } from '../../../ir/clone.ts';
 import { Editor } from '../../../ir/edit.ts';
 import type { Model } from '../../../ir/model.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { randomFrom } from '../../../compiler/testing/random.ts';
+import { randomFrom } from '../../../passes/random.ts';
 import { cholesky } from '../../../passes/rounding/cholesky.ts';
 import { descend } from '../../../passes/rounding/descent.ts';
 import { enumerate } from '../../../passes/rounding/enumeration.ts';
