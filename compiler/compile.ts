@@ -10,6 +10,7 @@ import { sizesOf } from './data/sizes.ts';
 import { depfile } from './depfile.ts';
 import { budgetFigures, evaluateCompiled, unmeasured, validation } from './eval/compiled.ts';
 import type { Evaluation } from './eval/evaluate.ts';
+import { lowFidelity } from './eval/fidelity.ts';
 import { fusedLoss } from './eval/fused.ts';
 import { measurer } from './eval/measure.ts';
 import type { OpenedModel } from './files/model-file.ts';
@@ -139,6 +140,8 @@ async function run(prepared: Prepared, { model, files }: OpenedModel, runtime: O
   const budgets = plan.accept as Acceptance | undefined;
   const evaluation = options.evaluate === false && budgets === undefined ? undefined
     : await evaluateCompiled({ data: plan.data, accept: budgets, original, compiled: model, open: data, folder, runtime, target, signal: host.signal });
+  const poor = evaluation && lowFidelity(evaluation);
+  if (poor !== undefined) diagnostics.push(poor);
   if (evaluation !== undefined && target.runsOn === 'onnxruntime') {
     const loss = await fusedLoss({ name: 'original', model: original }, { name: 'compiled', model }, await data(validation, original), { runtime, signal: host.signal });
     if (loss !== undefined) diagnostics.push(loss);

@@ -6,6 +6,7 @@ import { normalizeModel } from '../ir/normalize.ts';
 import { dataOfFile } from './eval/data-file.ts';
 import { evaluate, type Evaluation, type Subject } from './eval/evaluate.ts';
 import { fusedLoss } from './eval/fused.ts';
+import { giveShapes } from './given-shapes.ts';
 import { openModelFile, type OpenedModel } from './files/model-file.ts';
 import { quietHost, type Host } from './host.ts';
 import { inferTypes } from './manager.ts';
@@ -14,7 +15,7 @@ import { createRuntime } from './runtime/runtime.ts';
 /** How models are compared. Paths are relative to the host's working directory. */
 export interface EvalOptions {
   readonly host?: Partial<Host>;
-  /** A recipe, of which only `data` counts. */
+  /** A recipe, of which `data` and `inputs` count. */
   readonly data: string;
   /** Which of its data: `validation`, or the only one, if absent. */
   readonly use?: string;
@@ -24,6 +25,8 @@ export interface EvalOptions {
   readonly metric?: string;
   /** Samples at most. */
   readonly samples?: number;
+  /** `INPUT=1,3,224,224` or `SYMBOL=8`: lengths for axes that the models leave open, and neither `inputs` of the recipe nor the samples fix. */
+  readonly shapes?: readonly string[];
   /** Measure accuracy with all optimisations of ONNX Runtime, as a program on this processor would run the files. */
   readonly optimized?: boolean;
   /** Timed runs of each model; 20 if absent, 0 for none. */
@@ -39,10 +42,10 @@ export interface EvalResult extends Evaluation {
 }
 
 /** Measures models side by side on the same samples; the first is the one that the others are compared with. Throws Diagnostics for what is wrong with models and data. */
-export async function evalModels(files: readonly string[], { host: given, data, use, set, metric, samples, optimized = false, runs = 20, sources, progress }: EvalOptions): Promise<EvalResult> {
+export async function evalModels(files: readonly string[], { host: given, data, use, set, metric, samples, shapes = [], optimized = false, runs = 20, sources, progress }: EvalOptions): Promise<EvalResult> {
   const host = quietHost(given);
   const diagnostics: Diagnostic[] = [];
-  const { open, metrics } = await dataOfFile(data, { host, set, use, metric, ...(sources && { sources }), warn: (warning) => { diagnostics.push(warning); } });
+  const { checkInputs, open, metrics } = await dataOfFile(data, { host, set, use, metric, ...(sources && { sources }), warn: (warning) => { diagnostics.push(warning); } });
   const opened: OpenedModel[] = [];
   const runtime = createRuntime();
   try {
@@ -52,14 +55,17 @@ export async function evalModels(files: readonly string[], { host: given, data, 
       opened.push(each);
       const bytes = each.files.reduce((total, path) => total + statSync(path).size, 0);
       normalizeModel(each.model, new Editor(each.model));
+      if (subjects.length === 0) checkInputs(each.model);
+      giveShapes(each.model, file, shapes);
       await inferTypes(each.model, runtime);
       subjects.push({ name: file, model: each.model, bytes });
     }
-    const evaluation = await evaluate(subjects, await open(subjects[0]!.model), {
+    const source = await open(subjects[0]!.model);
+    const evaluation = await evaluate(subjects, source, {
       runtime, metrics, runs, signal: host.signal, optimization: optimized ? 'all' : 'disabled', ...(samples !== undefined && { samples }), ...(progress && { progress }),
     });
     for (const subject of subjects.slice(1)) {
-      const loss = await fusedLoss(subjects[0]!, subject, await open(subjects[0]!.model), { runtime, signal: host.signal });
+      const loss = await fusedLoss(subjects[0]!, subject, source, { runtime, signal: host.signal });
       if (loss !== undefined) diagnostics.push(loss);
     }
     return { ...evaluation, diagnostics };

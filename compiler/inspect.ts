@@ -1,13 +1,11 @@
 import { resolve } from 'node:path';
-import { Diagnostic, type DiagnosticDetails } from '../ir/diagnostic.ts';
-import { Editor } from '../ir/edit.ts';
 import type { Model, Node, Value } from '../ir/model.ts';
 import { printType, shapeOf, type Type } from '../ir/type.ts';
 import { costOf } from '../passes/cost.ts';
 import { Diagnostics, quietHost, type Host } from './host.ts';
+import { giveShapes } from './given-shapes.ts';
 import { openModelFile, type OpenedModel } from './files/model-file.ts';
 import { figuresOf, type Figures } from './instruments/statistics.ts';
-import { fixShape, fixSymbol, inputSymbols, shapeMistake } from './input-shapes.ts';
 import { inferTypes } from './manager.ts';
 import { normalized } from './prepare.ts';
 import { ModelIndex } from './recipe/model-index.ts';
@@ -17,7 +15,6 @@ import { Problems } from './recipe/problems.ts';
 import type { Schema } from './recipe/schema.ts';
 import { definitions } from './recipe/envelope.ts';
 import { checkSelector, operatorName, selectNodes } from './recipe/select.ts';
-import { didYouMean } from './recipe/suggest.ts';
 import { validateTree } from './recipe/validate.ts';
 import { createRuntime } from './runtime/runtime.ts';
 
@@ -74,7 +71,7 @@ export async function openTyped(path: string, host: Host, shapes: readonly strin
   const runtime = createRuntime();
   try {
     const normalization = normalized(opened.model);
-    giveShapes(opened.model, shapes);
+    giveShapes(opened.model, path, shapes);
     await inferTypes(opened.model, runtime);
     host.signal.throwIfAborted();
     return { ...opened, normalization };
@@ -84,37 +81,6 @@ export async function openTyped(path: string, host: Host, shapes: readonly strin
   } finally {
     await runtime.close();
   }
-}
-
-/** Fixes what `INPUT=1,3,224,224` and `SYMBOL=8` say. Throws Diagnostics with all that do not fit. */
-function giveShapes(model: Model, shapes: readonly string[]): void {
-  const edit = new Editor(model);
-  const problems: Diagnostic[] = [];
-  for (const text of shapes) {
-    const refuse = (message: string, details: DiagnosticDetails): void => { problems.push(new Diagnostic('usage/bad-shape', message, details)); };
-    const [, name, lengths] = /^(.+)=(\d{1,9}(?:[,x]\d{1,9})*)$/.exec(text) ?? [];
-    if (name === undefined || lengths === undefined) {
-      refuse(`--shape takes NAME=LENGTHS, not ${JSON.stringify(text)}`, { suggestion: 'Write --shape INPUT=1,3,224,224 for an input, or --shape SYMBOL=8 for a symbol.' });
-      continue;
-    }
-    const shape = lengths.split(/[,x]/).map(Number);
-    const symbols = inputSymbols(model);
-    if (symbols.includes(name) && shape.length === 1) {
-      fixSymbol(model, edit, name, shape[0]!);
-      continue;
-    }
-    const mistake = shapeMistake(model, name, shape);
-    if (mistake === undefined) {
-      fixShape(model, edit, name, shape);
-      continue;
-    }
-    const { message, expected } = mistake;
-    const names = expected && [...expected, ...symbols];
-    refuse(expected ? `${message} and no symbol of this name` : message, {
-      ...(names && { expected: names }), suggestion: (names && didYouMean(name, names)) ?? 'Change the shape; `onnxpress inspect MODEL` shows what is declared.',
-    });
-  }
-  if (problems.length > 0) throw new Diagnostics(problems);
 }
 
 /** Describes a model: operators with what they cost, interface, versions. Throws Diagnostics for an unreadable model, or for a selector or shape that is wrong. */

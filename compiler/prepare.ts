@@ -9,7 +9,7 @@ import { openModelFile, type OpenedModel } from './files/model-file.ts';
 import { checkBudgets } from './eval/compiled.ts';
 import { Diagnostics, type Host } from './host.ts';
 import { checkMetrics, type Acceptance } from './instruments/acceptance.ts';
-import { fixShape, shapeMistake } from './input-shapes.ts';
+import { fixShape, shapeMistake, type InputShapes } from './input-shapes.ts';
 import type { Step } from './manager.ts';
 import { loadPlugins } from './plugins.ts';
 import { decide } from './recipe/condition.ts';
@@ -21,7 +21,7 @@ import { Problems } from './recipe/problems.ts';
 import { planRecipe, readRecipe, recipeFromObject, type RecipeDocument } from './recipe/recipe.ts';
 import { selectNodes } from './recipe/select.ts';
 import { didYouMean } from './recipe/suggest.ts';
-import { child } from './recipe/tree.ts';
+import { child, type Tree } from './recipe/tree.ts';
 
 /** A recipe file, or a recipe as an object, whose relative paths refer to the host's working directory. */
 export type RecipeSource = string | Recipe;
@@ -116,10 +116,10 @@ function fixedShapes({ inputs }: Plan): ReadonlyMap<string, readonly number[]> {
 }
 
 /** Throws Diagnostics unless every shape under `inputs` fits an input of the model as read. */
-export function checkInputs(plan: Plan, model: Model): void {
+export function checkInputs({ inputs, tree: recipe }: { readonly inputs: InputShapes; readonly tree: Tree | undefined }, model: Model): void {
   const problems = new Problems();
-  const tree = child(plan.tree, 'inputs');
-  for (const [name, shapes] of Object.entries(plan.inputs)) {
+  const tree = child(recipe, 'inputs');
+  for (const [name, shapes] of Object.entries(inputs)) {
     for (const [key, shape] of Object.entries(shapes)) {
       const mistake = shapeMistake(model, name, shape);
       if (mistake === undefined) continue;

@@ -3,10 +3,8 @@ import { Diagnostic } from '../ir/diagnostic.ts';
 import { hashModel } from '../ir/hash.ts';
 import type { Model } from '../ir/model.ts';
 import { usesFloat16, widenFloat16 } from './calibrate/float32.ts';
-import { batchFor, gather, measureSizes } from './calibrate/gather.ts';
+import { observe } from './calibrate/observe.ts';
 import { everything, observable, planObservers, union } from './calibrate/observers.ts';
-import { batchAxis, isPerSample, samplingOf } from './calibrate/sampling.ts';
-import { elementsOf } from './calibrate/distributions.ts';
 import type { OptionsOf } from './options.ts';
 import { definePass, type PassContext, type PassDeclaration, type Remark } from './pass.ts';
 import type { Runtime } from './runtime.ts';
@@ -32,7 +30,7 @@ const options = {
     statistics: {
       type: 'object', additionalProperties: false, description: 'Files of statistics.',
       properties: {
-        load: { type: 'string', format: 'path', description: 'Take the statistics of this file and run nothing. It must be of this model.' },
+        load: { type: 'string', format: 'path', description: 'Take the statistics of this file and run nothing. It must be of this model; a remark says so if it is not of these data.' },
         save: { type: 'string', format: 'path', description: 'Write the statistics to this file, to be loaded or merged.' },
       },
     },
@@ -57,8 +55,9 @@ export const calibrate: PassDeclaration<typeof options> = definePass({
   outputs: ({ statistics: { save } }) => (save === undefined ? [] : [save]),
   async run(model, context) {
     const { options: { method, percentile, statistics: { load, save } }, statistics, output } = context;
-    const artefact = load === undefined ? await observe(model, context) : await loaded(model, load, context);
-    const result: Statistics = { ...finish(artefact), method, percentile };
+    const artefact = load === undefined ? await observed(model, context) : await loaded(model, load, context);
+    const result: Statistics = { ...finish(artefact), source: context.options.data, method, percentile };
+    if (load !== undefined) await compareData(artefact, load, context);
     if (load !== undefined && result.samples < artefact.key.limit) {
       context.remark({ kind: 'analysis', rule: 'partial', message: `the statistics in ${load} are of ${result.samples} samples, and their run looks at ${artefact.key.limit}: shards may be missing` });
     }
@@ -68,26 +67,14 @@ export const calibrate: PassDeclaration<typeof options> = definePass({
   },
 });
 
-async function observe(given: Model, context: Context): Promise<Artefact> {
+async function observed(given: Model, context: Context): Promise<Artefact> {
   const { options: { data, method, percentile, samples, batch, shard }, runtime, wanted, signal, progress, remark } = context;
   const source = await context.data(data);
   const model = await inFloat32(given, runtime, remark);
-  const request = wanted.length === 0 ? everything(model) : union(wanted);
-  const values = observable(model, request, remark);
-  const axis = batchAxis(model);
-  const open = values.filter((value) => Number.isNaN(elementsOf(value, axis)));
-  const sizes = open.length === 0 ? new Map<never, never>() : await measureSizes(model, open, { runtime, source, signal });
-  const single = values.reduce((bytes, value) => bytes + 4 * (Number.isNaN(elementsOf(value, axis)) ? sizes.get(value as never) ?? 0 : elementsOf(value, axis)), 0);
-  const batchable = typeof axis === 'string' && values.every((value) => isPerSample(value, axis));
-  const sampling = samplingOf(source, axis, batch ?? (batchable ? batchFor(single) : 1), { samples, shard });
-  const observers = planObservers(model, request, values, {
-    histograms: needsHistogram(method), axis: sampling.axis, samples: sampling.limit === 0 ? undefined : sampling.limit, sizes, remark,
-  });
-  const key = {
-    model: hashModel(given), data: source.key, random: source.random, method, percentile, limit: sampling.limit, batch: sampling.batch, chunk: sampling.chunk,
-  };
   if (source.random) remark({ kind: 'analysis', rule: 'random-data', message: `'${data}' is random numbers: ranges gathered on them say little about real samples` });
-  return gather(model, observers, key, { runtime, source, sampling, signal, progress: (done, total) => { progress(done, total, 'samples'); } });
+  return observe(model, wanted.length === 0 ? everything(model) : union(wanted), {
+    model: hashModel(given), method, percentile, samples, batch, shard, runtime, source, signal, remark, progress: (done, total) => { progress(done, total, 'samples'); },
+  });
 }
 
 /** The model with float16 widened to float32, if the runtime takes it so. */
@@ -130,6 +117,18 @@ async function loaded(model: Model, path: string, { input, wanted, options: { me
     });
   }
   return artefact;
+}
+
+/** Says where loaded statistics are of other samples than those that the recipe names; where these are not at hand, that nobody knows. */
+async function compareData({ key }: Artefact, path: string, { options: { data }, data: open, remark }: Context): Promise<void> {
+  const say = (rule: string, message: string): void => { remark({ kind: 'analysis', rule, message }); };
+  try {
+    const source = await open(data);
+    if (source.key !== key.data) say('other-data', `the statistics in ${path} are of other samples, or of samples prepared in another way, than '${data}' has now; gather them again unless that is meant`);
+  } catch (error) {
+    if (!Diagnostic.is(error)) throw error;
+    say('data-not-compared', `whether the statistics in ${path} are of '${data}' is not known, since these data cannot be opened: ${error.message}`);
+  }
 }
 
 /** Names that are wanted and not there. */

@@ -25,7 +25,8 @@ export interface GraphCost {
 /** Lengths of symbolic axes, by symbol. */
 export type AxisSizes = ReadonlyMap<string, number>;
 
-type ShapeOf = (value: Value | undefined) => readonly number[] | undefined;
+/** The lengths of a value's axes; undefined where one of them is not known. */
+export type ShapeOf = (value: Value | undefined) => readonly number[] | undefined;
 type Rule = (node: Node, shape: ShapeOf) => number | undefined;
 
 /** Every element of output 0 sums over the weight's input channels and kernel positions; the weight is [M, C/group, k…]. */
@@ -117,6 +118,12 @@ export function graphCost(graph: Graph, sizes: AxisSizes = new Map()): GraphCost
     if (own === undefined) unknown.push(node);
     macs += own ?? 0;
   }
+  const { constants, trained } = countedConstants(graph);
+  return { macs, unknown, parameters: sum([...trained].map((value) => value.constant!.size)), bytes: sum([...constants].map(bytesOf)) };
+}
+
+/** The constants that the nodes of a graph and its bodies read, whose bytes count, and those among them whose elements count as parameters. */
+export function countedConstants(graph: Graph): { readonly constants: ReadonlySet<Value>; readonly trained: ReadonlySet<Value> } {
   const constants = new Set<Value>();
   const trained = new Set<Value>();
   for (const node of graph.walk()) {
@@ -126,10 +133,11 @@ export function graphCost(graph: Graph, sizes: AxisSizes = new Map()): GraphCost
       if (isTrained(node, value)) trained.add(value);
     }
   }
-  return { macs, unknown, parameters: sum([...trained].map((value) => value.constant!.size)), bytes: sum([...constants].map(bytesOf)) };
+  return { constants, trained };
 }
 
-function macsOf(node: Node, shape: ShapeOf): number | undefined {
+/** Multiply-accumulates of one node at the shapes given, which need not be those of the types. See `costOf`. */
+export function macsOf(node: Node, shape: ShapeOf): number | undefined {
   if (node.domain !== '' || uncounted.has(node.op)) return undefined;
   const rule = rules.get(node.op);
   return rule === undefined ? 0 : rule(node, shape);
@@ -180,7 +188,7 @@ function bytesOf({ constant }: Value): number {
 }
 
 /** Shapes as numbers, with symbols replaced; undefined where an axis remains unknown. */
-function shapeWith(graph: Graph, sizes: AxisSizes): ShapeOf {
+export function shapeWith(graph: Graph, sizes: AxisSizes): ShapeOf {
   let main = graph;
   while (main.owner instanceof Node) main = main.owner.graph;
   const known = new Map<string, number>();

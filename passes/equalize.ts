@@ -1,9 +1,6 @@
 import { hashModel } from '../ir/hash.ts';
 import type { Model } from '../ir/model.ts';
-import { elementsOf } from './calibrate/distributions.ts';
-import { batchFor, gather } from './calibrate/gather.ts';
-import { planObservers } from './calibrate/observers.ts';
-import { batchAxis, samplingOf } from './calibrate/sampling.ts';
+import { observe } from './calibrate/observe.ts';
 import { followChannels, type ChannelClasses } from './equalize/channels.ts';
 import { chooseFactors, type ObservedValue } from './equalize/factors.ts';
 import { isGate } from './equalize/gates.ts';
@@ -53,7 +50,7 @@ export const equalize: PassDeclaration<typeof options> = definePass({
     const classes = followChannels(model, (node) => channelRule(node, gates));
     const inputs = centerInputs && context.target.numbers.activations.symmetric ? linearInputs(model, (node) => context.select.has(node)) : [];
     const seen = inputs.map((input) => ({ input, channels: Array.from({ length: input.channels }, () => new ChannelValues()) }));
-    const observed = await observe(model, classes, context, seen.length === 0 ? undefined : (feeds) => { for (const { input, channels } of seen) look(feeds, input, channels); });
+    const observed = await observeReaders(model, classes, context, seen.length === 0 ? undefined : (feeds) => { for (const { input, channels } of seen) look(feeds, input, channels); });
     const { groups } = chooseFactors(observed, classes);
     const gated = gates ? gatedClasses(model, classes) : new Set<number>();
     const factors = new Map<number, number>();
@@ -100,7 +97,7 @@ async function* watched(batches: AsyncIterable<Batch>, look: (feeds: Feeds) => v
 }
 
 /** The channels of everything that a linear operator reads and whose channels may be scaled. */
-async function observe(model: Model, classes: ChannelClasses, { options: { data, samples }, select, runtime, signal, progress, remark, ...context }: PassContext<OptionsOf<typeof options>>, look: ((feeds: Feeds) => void) | undefined): Promise<ObservedValue[]> {
+async function observeReaders(model: Model, classes: ChannelClasses, { options: { data, samples }, select, runtime, signal, progress, remark, ...context }: PassContext<OptionsOf<typeof options>>, look: ((feeds: Feeds) => void) | undefined): Promise<ObservedValue[]> {
   const readers = new Map<string, Omit<ObservedValue, 'statistics'> & { readonly axis: number }>();
   for (const node of model.graph.nodes()) {
     const linear = select.has(node) ? scalable(node) : undefined;
@@ -113,13 +110,9 @@ async function observe(model: Model, classes: ChannelClasses, { options: { data,
   if (readers.size === 0 && look === undefined) return [];
   const given = await context.data(data);
   const source: DataSource = look === undefined ? given : { name: given.name, count: given.count, key: given.key, random: given.random, metric: given.metric, batches: (options) => watched(given.batches(options), look) };
-  const request = { ranges: [], moments: [], channels: [...readers].map(([value, { axis }]) => ({ value, axis })) };
-  const batch = batchAxis(model);
-  const bytes = [...readers.values()].reduce((sum, { value }) => sum + 4 * elementsOf(value, batch), 0);
-  const sampling = samplingOf(source, batch, typeof batch === 'string' && !Number.isNaN(bytes) ? batchFor(bytes) : 1, { samples });
-  const observers = planObservers(model, request, [], { histograms: false, axis: sampling.axis, samples: sampling.limit === 0 ? undefined : sampling.limit, sizes: new Map(), remark });
-  const key = { model: hashModel(model), data: source.key, random: source.random, method: 'min-max' as const, percentile: 100, limit: sampling.limit, batch: sampling.batch, chunk: sampling.chunk };
-  const { channels } = finish(await gather(model, observers, key, { runtime, source, sampling, signal, progress: (done, total) => { progress(done, total, 'samples'); } }));
+  const { channels } = finish(await observe(model, { ranges: [], moments: [], channels: [...readers].map(([value, { axis }]) => ({ value, axis })) }, {
+    model: hashModel(model), method: 'min-max', percentile: 100, samples, runtime, source, signal, remark, progress: (done, total) => { progress(done, total, 'samples'); },
+  }));
   return [...readers].flatMap(([name, { value, readers: linears }]) => {
     const statistics = channels.get(name);
     return statistics === undefined ? [] : [{ value, statistics, readers: linears }];

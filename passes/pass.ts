@@ -74,10 +74,10 @@ export interface PassContext<O> {
 
 /** What a model is worth. */
 export interface Measurement {
-  /** Name of the metric. */
+  /** The metric, as messages call it. */
   readonly metric: string;
   readonly value: number;
-  /** How much worse than the original, in the unit of the metric: percentage points for shares. */
+  /** How much worse than the original, in the unit of the metric: percentage points for shares; of the signal-to-noise ratio, the noise in percent of the signal. */
   readonly drop: number;
 }
 

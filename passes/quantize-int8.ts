@@ -6,16 +6,16 @@ import { checkRaise, raiseOpset } from './opset/raise.ts';
 import type { OptionsOf } from './options.ts';
 import { definePass, type PassContext, type PassDeclaration, type WantsContext } from './pass.ts';
 import { placementOf, type Placement } from './placement/placement.ts';
+import { roleOf } from './placement/roles.ts';
 import { inputChannelAxis } from './quantize/channels.ts';
 import { emit } from './quantize/emit.ts';
 import { explain, type FloatReason } from './quantize/explain.ts';
-import { fallBack, shown } from './quantize/fallback.ts';
+import { chooseFloat } from './quantize/float-layers.ts';
 import { checkFusion } from './quantize/fusion.ts';
 import type { LayerResult } from './quantize/layers.ts';
 import { readOverrides, requireUsed, type Override } from './quantize/overrides.ts';
 import { classScale, unobserved, type RangeWish } from './quantize/ranges.ts';
-import { rankLayers, sensitivityRecord, type Sensitivity } from './quantize/sensitivity.ts';
-import { Trials, type Kept, type LayerNoise } from './quantize/trials.ts';
+import type { Kept, LayerNoise } from './quantize/trials.ts';
 import type { StatisticsRequest } from './statistics/request.ts';
 
 const options = {
@@ -40,9 +40,13 @@ const options = {
     },
     maxDrop: {
       type: 'number', minimum: 0, maximum: 100, unit: 'percent',
-      description: 'How much the metric of `data` may fall behind the original (agreement with it, where the data have neither metric nor labels). If it falls further, the most sensitive layers stay float, as many as it takes.',
+      description: 'How much the metric of `data` may fall behind the original; of `sqnr`, the noise in percent of the signal (0.1 is 30 dB). Where the data have neither metric nor labels, agreement with the original counts, and outputs must be scores of classes. If it falls further, the most sensitive layers stay float, as many as it takes.',
     },
     maxFloatLayers: { type: 'integer', minimum: 0, maximum: 1e6, description: 'How many layers may stay float for `maxDrop`; as many as it takes if absent.' },
+    maxFloatMacs: {
+      type: 'number', minimum: 0, maximum: 100, default: 5, unit: 'percent',
+      description: 'How much of the multiply-adds may stay float where a few layers make most of the noise: if the outputs are noisy (below 30 dB on samples of the calibration data), the layers that remove most of it, 1 dB each and 2 dB in all at least. 0 quantizes everything. Without effect beside `maxDrop`, which decides by the metric.',
+    },
     data: { type: 'string', format: 'reader', description: 'The samples on which `maxDrop` and `sensitivity` are measured: a name under `data` of the recipe; `validation` if absent. Judge the result on others.' },
     sensitivity: { type: 'integer', minimum: 0, maximum: 1e6, description: 'How many layers, those with the most noise predicted, are measured one by one: what the outputs lose with that layer alone in int8. For the report.' },
     overrides: {
@@ -75,7 +79,7 @@ export type QuantizeOptions = OptionsOf<typeof options>;
  */
 export const quantizeInt8: PassDeclaration<typeof options> = definePass({
   name: 'quantize-int8',
-  version: 1,
+  version: 2,
   summary: 'Quantizes weights and activations to 8 bits, with Q/DQ pairs where the target fuses them.',
   description: [
     'Needs the ranges that a `calibrate` step before it gathers. Which nodes run in int8 is decided by the facts of the target; every decision is a remark, and',
@@ -86,47 +90,14 @@ export const quantizeInt8: PassDeclaration<typeof options> = definePass({
   ].join('\n'),
   options,
   needs: ({ rounding }) => (rounding === 'gptq' ? ['ranges', 'moments'] : ['ranges']),
-  wants: (model, context) => wanted(decided(model, context, noNodes).placement, context.options),
+  wants: (model, context) => wanted(decided(model, context, new Map()).placement, context.options),
   async run(model, context) {
-    const { maxDrop, sensitivity } = context.options;
-    if (maxDrop === undefined && sensitivity === undefined) quantize(model, context, nothingKept());
-    else await quantizeWithin(model, context);
+    quantize(model, context, await chooseFloat(model, context, quantize));
     await checkFusion(model, context);
   },
 });
 
-const noNodes: ReadonlySet<Node> = new Set();
-const nothingKept = (): Kept => ({ float: noNodes, roundings: new Map() });
-
-/** Layers that are measured where a budget is missed and the recipe does not say how many. */
-const measuredLayers = 16;
-
-const nodesOf = (layers: readonly Sensitivity[]): Node[] => layers.flatMap(({ nodes }) => nodes);
-
-/** Quantizes a model within its budget of accuracy, by trials on copies. */
-async function quantizeWithin(model: Model, context: PassContext<QuantizeOptions>): Promise<void> {
-  const { options: { maxDrop, maxFloatLayers = Infinity, sensitivity, data = 'validation' }, measure, record, remark, stat } = context;
-  const trials = new Trials(model, context, quantize);
-  const all = trials.quantized(noNodes);
-  let ranking: readonly Sensitivity[] | undefined;
-  const rank = async (count: number): Promise<readonly Sensitivity[]> => ranking ??= await rankLayers(model, all.noise, count, trials, data, context);
-  if (sensitivity !== undefined) await rank(sensitivity);
-  const found = maxDrop === undefined ? undefined : await fallBack(await measure(all.model, data), () => rank(measuredLayers), {
-    maxDrop, maxFloatLayers, measure: (layers) => measure(trials.quantized(nodesOf(layers)).model, data),
-  });
-  if (ranking !== undefined) record('sensitivity', sensitivityRecord(ranking));
-  if (found !== undefined) {
-    const { float, before, after } = found;
-    const layers = [...all.noise.values()].filter(({ computes }) => computes).length;
-    const price = float.length === 0 ? '' : `, and ${shown(after.drop)} with ${float.length} of ${layers} layers in float`;
-    remark({ kind: 'analysis', rule: 'drop', message: `on '${data}' ${before.metric} falls by ${shown(before.drop)}${price}` });
-    stat('layers left float', float.length);
-  }
-  quantize(model, context, { float: new Set(nodesOf(found?.float ?? [])), roundings: trials.roundings });
-}
-
 const byRecipe: FloatReason = { rule: 'float', reason: 'the recipe leaves it in float' };
-const forAccuracy: FloatReason = { rule: 'float-for-accuracy', reason: 'it stays float because the model would lose more than `maxDrop` otherwise' };
 
 /** What is decided before anything changes. */
 interface Decided {
@@ -136,13 +107,14 @@ interface Decided {
   readonly forced: ReadonlyMap<Node, FloatReason>;
 }
 
-function decided(model: Model, { options: chosen, select, target, sizes }: WantsContext<QuantizeOptions>, float: ReadonlySet<Node>): Decided {
+function decided(model: Model, { options: chosen, select, target, sizes }: WantsContext<QuantizeOptions>, float: ReadonlyMap<Node, FloatReason>): Decided {
   const override = readOverrides(chosen.overrides);
   const nodes = [...model.graph.walk()];
   requireUsed(chosen.overrides, nodes);
-  const forced = new Map(nodes.flatMap((node) => (
-    override(node).precision === 'float' ? [[node, byRecipe] as const] : float.has(node) ? [[node, forAccuracy] as const] : []
-  )));
+  const forced = new Map(nodes.flatMap((node) => {
+    const reason = override(node).precision === 'float' ? byRecipe : float.get(node);
+    return reason === undefined ? [] : [[node, reason] as const];
+  }));
   const { attention, concat, memoryBound } = chosen;
   const placement = placementOf(model, target, {
     select: (node) => select.has(node) && !forced.has(node), spared: (node) => select.has(node) && forced.has(node), sizes, attention, concat, memoryBound,
@@ -151,9 +123,10 @@ function decided(model: Model, { options: chosen, select, target, sizes }: Wants
 }
 
 /** The statistics that a placement wants: ranges of its classes, and of what its layers read the figures of the channels (for biases and predictions), or second moments. */
-function wanted({ classes, weights, decisions, regions }: Placement, { rounding, maxDrop, sensitivity }: QuantizeOptions): StatisticsRequest {
+function wanted({ classes, weights, decisions, regions }: Placement, { rounding, maxDrop, maxFloatMacs, sensitivity }: QuantizeOptions): StatisticsRequest {
   // With some layers in float, others become the values to quantize.
-  const possible = maxDrop === undefined && sensitivity === undefined ? [] : [...decisions.map(({ node }) => node), ...regions.flatMap(({ members }) => members)].flatMap(({ inputs }) => inputs);
+  const possible = maxDrop === undefined && sensitivity === undefined && maxFloatMacs === 0 ? []
+    : [...decisions.map(({ node }) => node), ...regions.flatMap(({ members }) => members)].filter((node) => roleOf(node) !== 'pointwise').flatMap(({ inputs }) => inputs);
   const all = [...classes.flatMap(({ observe, fixed }) => (fixed === undefined ? observe : [])), ...possible];
   const values = all.filter((value) => value !== undefined).filter(({ constant, type }) => constant === undefined && isFloat(dtypeOfType(type) ?? 'float'));
   return {

@@ -4,6 +4,7 @@ import { compile, type CompileResult } from '../compile.ts';
 import { check, plan, planText } from '../plan.ts';
 import { evaluationText } from '../report/evaluation.ts';
 import { formatBytes, formatChange, formatTable, formatTime } from '../report/table.ts';
+import { visible } from '../report/visible.ts';
 import { checkModel } from '../check-model.ts';
 import { count } from './arguments.ts';
 import { print } from './errors.ts';
@@ -87,6 +88,21 @@ function summary({ report, outputs }: CompileResult): string {
     figures === undefined ? '' : formatChange(figures.before.bytes, figures.after.bytes, formatBytes),
     report.timings?.[id] === undefined ? '' : formatTime(report.timings[id]),
   ]);
+  const idle = report.steps.flatMap(({ id, skipped, reverted, changes, remarks }) => (skipped === undefined && reverted === undefined && changes === 0 ? idleText(id, remarks) : []));
   const files = outputs.map((file) => `${file}${report.outputs[file] === undefined ? '' : `  ${formatBytes(report.outputs[file].bytes)}`}\n`).join('');
-  return `${formatTable(['step', 'did', 'nodes', 'constants', 'time'], steps, ['left', 'left'])}${files === '' ? '' : `\n${files}`}${report.evaluation === undefined ? '' : `\n${evaluationText(report.evaluation)}`}`;
+  return `${formatTable(['step', 'did', 'nodes', 'constants', 'time'], steps, ['left', 'left'])}${idle.join('')}${files === '' ? '' : `\n${files}`}${report.evaluation === undefined ? '' : `\n${evaluationText(report.evaluation)}`}`;
+}
+
+/** Reasons that are shown for a step that did nothing. */
+const shownReasons = 3;
+
+/** Why a step that changed nothing left nodes alone: the most frequent reasons of its remarks; nothing where it did not look at any. */
+function idleText(id: string, remarks: CompileResult['report']['steps'][number]['remarks']): string[] {
+  const reasons = new Map<string, string[]>();
+  for (const { kind, rule, message } of remarks) if (kind === 'missed') reasons.set(rule, [...reasons.get(rule) ?? [], message]);
+  if (reasons.size === 0) return [];
+  const most = [...reasons].sort(([, a], [, b]) => b.length - a.length).slice(0, shownReasons);
+  const rest = reasons.size - most.length;
+  const lines = most.map(([rule, messages]) => `  ${messages.length} × ${visible(rule)}, such as: ${visible(messages[0]!)}\n`);
+  return [`\n${id} changed nothing:\n${lines.join('')}${rest > 0 ? `  and ${rest} more ${rest === 1 ? 'reason' : 'reasons'}\n` : ''}`];
 }

@@ -6,6 +6,7 @@ import { printModel } from '../../ir/text/index.ts';
 import { diff, type Diff } from '../diff.ts';
 import { writeFiles } from '../files/write-files.ts';
 import { inspect, openTyped, type Inspection } from '../inspect.ts';
+import { groupsText, inspectGroups } from '../inspect-groups.ts';
 import { formatBytes, formatChange, formatCount, formatTable } from '../report/table.ts';
 import { visible } from '../report/visible.ts';
 import { starter } from '../starter.ts';
@@ -18,6 +19,7 @@ interface InspectFlags extends SharedOptions {
   readonly where?: string;
   readonly shape?: readonly string[];
   readonly elide: number;
+  readonly groups?: boolean;
 }
 
 /** Adds the commands that take models: inspect, diff, init. */
@@ -29,10 +31,11 @@ export function addReading(root: Command, session: Session): void {
     .argument('<model>', 'ONNX file')
     .option('--where <selector>', 'only these nodes, listed one by one: a selector as in recipes, such as "{ op: Conv }"')
     .option('--shape <name=lengths>', 'the shape of an input (INPUT=1,3,224,224) or the length of a symbol (SYMBOL=8), where the model leaves it open (may be repeated)', collect)
+    .addOption(new Option('--groups', 'show the channels that structured-prune can remove, what ties them, and what holds the others').conflicts(['text', 'where']))
     .addOption(new Option('--text', 'print the model in the ONNX text form').conflicts(['json', 'where']))
     .option('--elide <count>', 'with --text: print constants of more elements as their hash', count('--elide'), 16)
     .option('--json', 'print everything as JSON')
-    .action(async (model: string, { text, json, where, shape, elide }: InspectFlags) => {
+    .action(async (model: string, { text, json, where, shape, elide, groups }: InspectFlags) => {
       if (text) {
         const opened = await openTyped(model, host, shape);
         try {
@@ -40,6 +43,11 @@ export function addReading(root: Command, session: Session): void {
         } finally {
           opened.close();
         }
+        return;
+      }
+      if (groups) {
+        const found = await inspectGroups(model, { host, ...(shape && { shapes: shape }) });
+        host.stdout.write(json ? `${JSON.stringify(found, undefined, 2)}\n` : groupsText(model, found));
         return;
       }
       const inspection = await inspect(model, { host, ...(where !== undefined && { where }), ...(shape && { shapes: shape }) });

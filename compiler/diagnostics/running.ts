@@ -97,9 +97,19 @@ products of unsigned activations and signed weights are added in pairs in 16 bit
 which kernels are exact, and slower. With \`ignore\`, and in files of other tools, set the session option session.x64quantprecision to 1 on such processors, or quantize with a reduced range of weights.
 Processors with VNNI, and ARM, compute all forms exactly.`,
   },
+  'eval/low-fidelity': {
+    title: 'A tenth or more of the power of an output of the compiled model is noise.',
+    text: `Validation data without a metric, or with \`sqnr\` as theirs, cannot say whether a task suffers. Below 10 dB most do: the output has more than a tenth of its power in errors.
+
+Name a metric of the task (\`top1\`, \`auc\`, \`map\`, a module), and the warning is gone: that figure counts then. Else find the layers that make the noise (\`--html FILE\`, \`sensitivity\` of \`quantize-int8\`), leave them in float with \`overrides\`,
+or let \`maxDrop\` with \`metric: sqnr\` find them. Samples that are prepared in another way than the model wants give such figures as well, and so do outputs that are almost zero.`,
+  },
   'eval/no-metric': {
     title: 'What a model makes of the data cannot be scored.',
-    text: 'A budget such as `maxDrop` needs a figure: the `metric` of the data, top-1 where they have labels, or agreement with the original where the outputs are scores of classes. Give the data a `metric`, or a module that computes one.',
+    text: `A budget such as \`maxDrop\` needs a figure: the \`metric\` of the data, top-1 where they have labels, or agreement with the original where the first output looks like classes:
+[samples, classes] scores, axes of length one aside, or [samples] integers. For anything else (boxes, pictures, sound, forecasts) give the data a \`metric\`, or a module that computes one.
+
+\`metric: sqnr\` needs no labels and suits every model. The ratio of the original with itself is infinite, so its drop is the power of the noise in percent of the signal's: 1 is 20 dB, 0.1 is 30 dB, 0.01 is 40 dB.`,
   },
   'eval/no-samples': {
     title: 'The data on which models are to be measured have no samples.',

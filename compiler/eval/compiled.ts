@@ -8,6 +8,7 @@ import { checkMetrics, type Acceptance, type Measured } from '../instruments/acc
 import { metricNames, metricOf, openMetric } from '../metrics/open.ts';
 import type { Metric } from '../metrics/metric.ts';
 import { dropOf, evaluate, type Evaluation } from './evaluate.ts';
+import { optimizationFor } from './optimization.ts';
 
 /** The data on which a compile ends by measuring its model. */
 export const validation = 'validation';
@@ -51,12 +52,14 @@ export async function evaluateCompiled({ data, accept, original, compiled, open,
   if (!Object.hasOwn(data, validation)) return undefined;
   const settings = data[validation] as ReaderSettings;
   const own = metricOf(settings);
-  const budgets = Object.keys(accept ?? {}).map((name) => name.replace(/Drop$/, '')).filter((name) => metricNames.includes(name) && name !== nameOf(own) && name !== 'agreement' && name !== 'sqnr');
-  const metrics: (() => Metric)[] = [];
-  for (const each of [...(own === undefined ? [] : [own]), ...new Set(budgets)]) metrics.push(await openMetric(each, folder));
-  const here = target.runsOn === 'onnxruntime';
+  const metrics: (() => Metric)[] = own === undefined ? [] : [await openMetric(own, folder)];
+  // Beside a metric of classes, agreement is there already, and so is the signal-to-noise ratio of all outputs.
+  const there = new Set(['sqnr', nameOf(own), ...(metrics[0]?.().classes === undefined ? [] : ['agreement'])]);
+  const output = typeof own === 'object' ? own.output : undefined;
+  const budgets = Object.keys(accept ?? {}).map((name) => name.replace(/Drop$/, '')).filter((name) => metricNames.includes(name) && !there.has(name));
+  for (const name of new Set(budgets)) metrics.push(await openMetric({ name, ...(output !== undefined && { output }) }, folder));
   return evaluate([{ name: 'original', model: original }, { name: 'compiled', model: compiled }], await open(validation, original), {
-    runtime, metrics, signal, optimization: here ? 'all' : 'disabled', runs: here || accept?.['latency'] !== undefined ? timedRuns : 0,
+    runtime, metrics, signal, optimization: optimizationFor(target), runs: target.runsOn === 'onnxruntime' || accept?.['latency'] !== undefined ? timedRuns : 0,
   });
 }
 

@@ -2,10 +2,13 @@ import { dirname, resolve } from 'node:path';
 import { Diagnostic } from '../../ir/diagnostic.ts';
 import { FileHashes } from '../data/file-hashes.ts';
 import { recipeData } from '../data/recipe-data.ts';
+import { sizesOf } from '../data/sizes.ts';
 import type { ReaderSettings } from '../data/settings.ts';
 import { Diagnostics, type Host } from '../host.ts';
+import type { InputShapes } from '../input-shapes.ts';
 import { metricOf, openMetric } from '../metrics/open.ts';
 import type { Metric } from '../metrics/metric.ts';
+import { checkInputs } from '../prepare.ts';
 import { definitions, recipeSchema } from '../recipe/envelope.ts';
 import { diskFiles } from '../recipe/files.ts';
 import { normalise } from '../recipe/options.ts';
@@ -19,6 +22,9 @@ import type { OpenedData } from '../data/source.ts';
 /** Named data of a recipe, to be opened for a model, and what its metric makes. */
 export interface DataOfFile {
   readonly name: string;
+  /** Throws `recipe/input-shape` where `inputs` of the recipe do not fit a model as it was read. */
+  readonly checkInputs: (model: Model) => void;
+  /** Opens them; axes that the model leaves open have the lengths that `inputs` of the recipe say. */
   readonly open: (model: Model) => Promise<OpenedData>;
   readonly metrics: readonly (() => Metric)[];
 }
@@ -35,19 +41,23 @@ export interface DataFileOptions {
 }
 
 /**
- * The data of a recipe, which may lack everything else (model, steps). Throws all mistakes of its `data`, `data/unknown`, and `data/metric`.
+ * The data of a recipe, which may lack everything else (model, steps); of the rest only `inputs` count. Throws all mistakes of its `data` and `inputs`, `data/unknown`, and `data/metric`.
  */
 export async function dataOfFile(file: string, { host, set = [], use, metric, sources, warn }: DataFileOptions): Promise<DataOfFile> {
   const path = resolve(host.cwd, file);
   const document = readRecipe(file, { set, env: host.env, files: { readText: (name, limit) => diskFiles.readText(resolve(host.cwd, name), limit) } });
   for (const [name, text] of document.sources) sources?.set(name, text);
   const { problems } = document;
-  const schema = recipeSchema.properties!['data']!;
-  const written = child(document.tree, 'data');
-  const tree = written && normalise(written, schema, file, definitions);
-  if (tree) validateTree({ ...schema, definitions }, tree, problems, { what: '`data`' });
+  const section = (key: 'data' | 'inputs'): unknown => {
+    const schema = recipeSchema.properties![key]!;
+    const written = child(document.tree, key);
+    const tree = written && normalise(written, schema, file, definitions);
+    if (tree) validateTree({ ...schema, definitions }, tree, problems, { what: `\`${key}\`` });
+    return tree ? plain(tree) : {};
+  };
+  const all = section('data') as Readonly<Record<string, ReaderSettings>>;
+  const inputs = section('inputs') as InputShapes;
   if (problems.failed) throw new Diagnostics(problems.sorted([...document.sources.keys()]));
-  const all = (tree ? plain(tree) : {}) as Readonly<Record<string, ReaderSettings>>;
   const names = Object.keys(all);
   const name = use ?? (names.includes('validation') ? 'validation' : names.length === 1 ? names[0]! : undefined);
   if (name === undefined || !Object.hasOwn(all, name)) {
@@ -56,7 +66,12 @@ export async function dataOfFile(file: string, { host, set = [], use, metric, so
     });
   }
   const folder = dirname(path);
-  const open = recipeData(all, { folder, hashes: new FileHashes(), warn });
   const chosen = metric ?? metricOf(all[name]!);
-  return { name, open: (model) => open(name, model), metrics: chosen === undefined ? [] : [await openMetric(chosen, metric === undefined ? folder : host.cwd)] };
+  const hashes = new FileHashes();
+  return {
+    name,
+    checkInputs: (model) => { checkInputs({ inputs, tree: document.tree }, model); },
+    open: (model) => recipeData(all, { folder, hashes, warn, sizes: sizesOf(inputs, model) })(name, model),
+    metrics: chosen === undefined ? [] : [await openMetric(chosen, metric === undefined ? folder : host.cwd)],
+  };
 }

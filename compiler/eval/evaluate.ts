@@ -1,10 +1,10 @@
 import { chunksLength } from '../../ir/bytes.ts';
 import { Diagnostic } from '../../ir/diagnostic.ts';
-import type { Model } from '../../ir/model.ts';
+import type { Graph, Model } from '../../ir/model.ts';
 import { writeModel } from '../../ir/onnx/write.ts';
 import type { Batch, DataSource } from '../../passes/data.ts';
 import type { Feeds, Runtime, Session, SessionOptions } from '../../passes/runtime.ts';
-import { agreementMetric } from '../metrics/classification.ts';
+import { classAgreement } from '../metrics/classification.ts';
 import type { Metric } from '../metrics/metric.ts';
 import { sqnrMetric } from '../metrics/similarity.ts';
 import { pairedInterval, type Interval } from './interval.ts';
@@ -20,7 +20,7 @@ export interface Subject {
 }
 
 export interface EvaluateOptions {
-  readonly runtime: Runtime;
+  readonly runtime: Pick<Runtime, 'open'>;
   /** Makes the metrics that the data name. */
   readonly metrics?: readonly (() => Metric)[];
   /** Samples that are looked at, at most. */
@@ -84,7 +84,7 @@ interface Measured {
 }
 
 /**
- * Runs models on the same samples and measures them: the metrics of the data, agreement with the first model where outputs look like scores, the
+ * Runs models on the same samples and measures them: the metrics of the data, agreement with the first model where outputs are classes, the
  * signal-to-noise ratio of every output, and, if asked for, latency in turns. Throws `eval/no-samples`, and what the data and the runtime throw.
  */
 export async function evaluate(subjects: readonly Subject[], source: DataSource, options: EvaluateOptions): Promise<Evaluation> {
@@ -93,7 +93,7 @@ export async function evaluate(subjects: readonly Subject[], source: DataSource,
   try {
     for (const { model } of subjects) {
       const asked = metrics.map((make) => make());
-      const agreement = (asked.length === 0 || measured.length > 0) && !asked.some(({ name }) => name === 'agreement') ? [agreementMetric()] : [];
+      const agreement = (asked.length === 0 || measured.length > 0) && !asked.some(({ name }) => name === 'agreement') ? impliedAgreement(asked) : [];
       const fidelity = new Map(model.graph.outputs.map(({ name }) => [name, sqnrMetric(name)]));
       measured.push({
         session: await runtime.open(model, { optimization }),
@@ -111,6 +111,12 @@ export async function evaluate(subjects: readonly Subject[], source: DataSource,
   } finally {
     for (const { session } of measured) await session.release();
   }
+}
+
+/** Agreement beside what is asked for: with metrics of classes, of their output; without any metric, of the first output if it looks like classes. Other metrics say that the model is no classifier. */
+function impliedAgreement(asked: readonly Metric[]): Metric[] {
+  const classes = asked.find((metric) => metric.classes !== undefined)?.classes;
+  return asked.length === 0 || classes !== undefined ? [classAgreement(classes?.output)] : [];
 }
 
 interface SampleOptions extends Pick<EvaluateOptions, 'signal' | 'progress'> {
@@ -152,7 +158,7 @@ async function addTo(metric: Metric, scored: Parameters<Metric['add']>[0], impli
   }
 }
 
-async function timed(subjects: readonly Subject[], feeds: Feeds, runtime: Runtime, runs: number, signal: AbortSignal | undefined): Promise<Latency[]> {
+async function timed(subjects: readonly Subject[], feeds: Feeds, runtime: EvaluateOptions['runtime'], runs: number, signal: AbortSignal | undefined): Promise<Latency[]> {
   const sessions: Session[] = [];
   try {
     for (const { model } of subjects) sessions.push(await runtime.open(model, { optimization: 'all' }));
@@ -186,8 +192,12 @@ function changeOf(base: Metric | undefined, own: Metric): Interval | undefined {
   return Math.abs(change.difference - difference) <= 1e-9 * Math.max(1, Math.abs(base.value()), Math.abs(own.value())) ? change : undefined;
 }
 
-/** How much worse a score is than the original's, which agrees with itself on 100 % of the samples; NaN if the original has no such score. */
+/**
+ * How much worse a score is than the original's, which agrees with itself on 100 % of the samples; NaN if the original has no such score. The signal-to-noise ratio of the original is
+ * infinite: a drop of it is the power of the noise in percent of the signal's, 1 for 20 dB, 0.1 for 30 dB.
+ */
 export function dropOf({ name, value, higherIsBetter }: Score, original: SubjectResult): number {
+  if (name === 'sqnr') return 100 * 10 ** (-value / 10);
   const before = original.scores.find((score) => score.name === name)?.value ?? (name === 'agreement' ? 100 : NaN);
   return higherIsBetter ? before - value : value - before;
 }
@@ -195,7 +205,7 @@ export function dropOf({ name, value, higherIsBetter }: Score, original: Subject
 /** Bytes of all constants, weights before a QuantizeLinear counted in eight bits. */
 export function deployedBytes(model: Model): number {
   let total = 0;
-  for (const graph of model.graphs()) {
+  for (const graph of graphsOf(model)) {
     for (const { tensor, uses } of graph.constants) {
       if (tensor === undefined) continue;
       const quantized = uses.length > 0 && uses.every(({ user, index }) => index === 0 && 'op' in user && user.op === 'QuantizeLinear');
@@ -203,4 +213,12 @@ export function deployedBytes(model: Model): number {
     }
   }
   return total;
+}
+
+/** The main graph, functions, and the bodies of If, Loop and Scan in all of them. */
+function* graphsOf(model: Model): Iterable<Graph> {
+  for (const graph of model.graphs()) {
+    yield graph;
+    for (const node of graph.walk()) yield* node.subgraphs;
+  }
 }

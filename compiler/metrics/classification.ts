@@ -1,4 +1,4 @@
-import { isInteger } from '../../ir/dtype.ts';
+import { isFloat, isInteger } from '../../ir/dtype.ts';
 import type { Tensor } from '../../ir/tensor.ts';
 import { classOf, labelsOf, mean, outputOf, referenceOf, rowsOf, unfit, type Metric, type Scored } from './metric.ts';
 
@@ -8,7 +8,7 @@ type Numbers = Float32Array | Float64Array;
 export function topMetric(name: string, count: number, output?: string): Metric {
   const perSample: number[] = [];
   return {
-    name, higherIsBetter: true, unit: 'percent', needs: { labels: true }, perSample,
+    name, higherIsBetter: true, unit: 'percent', needs: { labels: true }, classes: { output }, perSample,
     value: () => mean(perSample),
     add(scored: Scored): void {
       const labels = labelsOf(name, scored);
@@ -37,6 +37,29 @@ export function agreementMetric(output?: string): Metric {
   function chosen(tensor: Tensor, size: number): number[] {
     return rowsOf(name, tensor, size).map((scores) => (isClass(tensor, scores) ? scores[0]! : argMax(scores)));
   }
+}
+
+/**
+ * Agreement where nobody asked for it: an output must look like classes. Its `add` throws `data/metric` for others, since the place of the greatest number of a
+ * picture, of boxes or of a waveform says nothing.
+ */
+export function classAgreement(output?: string): Metric {
+  const metric = agreementMetric(output);
+  return {
+    ...metric,
+    add(scored: Scored): void | Promise<void> {
+      const tensor = outputOf(metric.name, scored.outputs, output);
+      if (!holdsClasses(tensor, scored.size)) throw unfit(metric.name, `an output of shape [${tensor.shape.join(', ')}] does not look like scores of classes`, 'Name an output of classes with `output`.', output);
+      return metric.add(scored);
+    },
+  };
+}
+
+/** Whether an output looks like what a classifier says of so many samples: axes of length one aside, [samples, classes] scores of two classes or more, or [samples] integers. */
+function holdsClasses({ dtype, shape }: Tensor, samples: number): boolean {
+  if (shape[0] !== samples && samples !== 1) return false;
+  const axes = (shape[0] === samples ? shape.slice(1) : shape).filter((length) => length !== 1);
+  return axes.length === 0 ? isInteger(dtype) : axes.length === 1 && axes[0]! > 1 && isFloat(dtype);
 }
 
 const isClass = ({ dtype }: Tensor, scores: Numbers): boolean => scores.length === 1 && isInteger(dtype);

@@ -22,6 +22,8 @@ export interface Metric {
   readonly unit: 'percent' | 'dB' | 'nat' | '';
   /** Whether `add` needs labels, and the outputs of the original. */
   readonly needs: { readonly labels?: true; readonly reference?: true };
+  /** Of metrics that judge classes: the output that holds their scores; the first one if it has no name. */
+  readonly classes?: { readonly output: string | undefined };
   add(scored: Scored): void | Promise<void>;
   /** The value over all samples so far; NaN before the first. */
   value(): number;

@@ -11,7 +11,7 @@ const measures: Readonly<Record<string, string>> = {
   latency: 'Milliseconds of one run', top1: 'Top-1 accuracy in percent', top5: 'Top-5 accuracy in percent', map: 'Mean average precision in percent',
   auc: 'Area under the ROC curve in percent', agreement: 'Share of samples in percent on which the original says the same', cosine: 'Cosine between the outputs and the original\'s',
   sqnr: 'Signal to quantization noise of the outputs in dB', kl: 'Kullback-Leibler divergence from the original\'s outputs', maxError: 'Largest absolute error of an output',
-  metricDrop: 'Loss of the data\'s own metric in percentage points', top1Drop: 'Loss of top-1 accuracy in percentage points', top5Drop: 'Loss of top-5 accuracy in percentage points',
+  metricDrop: 'Loss of the data\'s own metric in percentage points; of `sqnr`, the noise in percent of the signal (0.1 is 30 dB)', top1Drop: 'Loss of top-1 accuracy in percentage points', top5Drop: 'Loss of top-5 accuracy in percentage points',
   agreementDrop: 'Share of samples in percent on which the original says something else',
   mapDrop: 'Loss of mean average precision in percentage points', aucDrop: 'Loss of the area under the ROC curve in percentage points',
 };

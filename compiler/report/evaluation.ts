@@ -23,7 +23,7 @@ export function evaluationTable(evaluation: Evaluation): EvaluationTable {
   const outputs = [...new Set(models.flatMap((model) => model.outputs.map(({ output }) => output)))];
   const rows = [
     ...names.map((name) => [scoreHeading(models, name), ...models.map((model) => scoreText(model.scores.find((score) => score.name === name)))]),
-    ...outputs.map((output) => [outputs.length === 1 ? 'SQNR in dB' : `SQNR of ${output} in dB`, ...models.map((model) => sqnrText(model, output))]),
+    ...(outputs.length === 1 && names.includes('sqnr') ? [] : outputs).map((output) => [outputs.length === 1 ? 'SQNR in dB' : `SQNR of ${output} in dB`, ...models.map((model) => sqnrText(model, output))]),
     ['file', ...models.map(({ bytes }) => formatBytes(bytes))],
     ...(models.some(({ bytes, deployedBytes }) => deployedBytes < 0.9 * bytes) ? [['deployed weights', ...models.map((model) => formatBytes(model.deployedBytes))]] : []),
     ...(first?.latency ? [[`median latency${batch === 1 ? '' : `, ${batch} samples`}`, ...models.map(({ latency }) => (latency ? latencyText(latency.median, first.latency!.median) : ''))]] : []),
@@ -47,6 +47,7 @@ const hasChange = ({ name, change }: Score): boolean => change !== undefined && 
 
 function scoreText(score: Score | undefined): string {
   if (score === undefined) return '';
+  if (score.name === 'sqnr' && score.value === Infinity) return 'equal';
   const digits = score.unit === 'percent' || score.unit === 'dB' ? 2 : 4;
   return `${score.value.toFixed(digits)}${hasChange(score) ? ` (${changeText(score.change!, digits)})` : ''}`;
 }

@@ -79,7 +79,10 @@ async function perform(request: Request): Promise<Answers[keyof Answers]> {
 
 function create(ort: Ort, model: Uint8Array | string, { optimization, threads, optimizedTo }: SessionSettings): Promise<InferenceSession> {
   const options: InferenceSession.SessionOptions = {
-    graphOptimizationLevel: optimization, intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 4, ...(optimizedTo !== undefined && { optimizedModelFilePath: optimizedTo }),
+    graphOptimizationLevel: optimization, intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 4,
+    // After the first run it would plan one block for everything, beside the blocks that the first run left in the arena.
+    enableMemPattern: false,
+    ...(optimizedTo !== undefined && { optimizedModelFilePath: optimizedTo }),
   };
   // Two signatures, one call each: a union of them is neither.
   return typeof model === 'string' ? ort.InferenceSession.create(model, options) : ort.InferenceSession.create(model, options);

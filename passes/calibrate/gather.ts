@@ -33,10 +33,10 @@ export interface GatherContext {
 }
 
 /** Bytes that one run of the model may hand over. */
-export const budget: number = 2 ** 25;
+export const budget: number = 2 ** 24;
 
 /** Bytes of observed values in one run below which a larger batch is worth while, and the largest batch. */
-const comfortable = budget / 4;
+const comfortable = 2 ** 23;
 const largestBatch = 64;
 
 /** The largest power of two for a batch with which values of so many bytes for each sample stay comfortable. */
@@ -141,6 +141,7 @@ async function gatherGroup(model: Model, group: Observers, suspects: Set<string>
   ];
   const grams = await Grams.open(graph, group.moments.map(own), runtime);
   graph.settle();
+  graph.prune();
   const accumulator = new Accumulator(observedBy(group));
   const { layout } = accumulator;
   const session = await openOptimized(graph.model, runtime);
@@ -196,6 +197,7 @@ export async function measureSizes(model: Model, values: readonly Value[], { run
   const copies = new Map<Value, Value | undefined>();
   const graph = new ObserverGraph(cloneModel(model, { values: copies }));
   const names = values.map((value) => graph.output(graph.size(copies.get(value)!)));
+  graph.prune();
   const session = await runtime.open(graph.model);
   try {
     for await (const { feeds, size } of source.batches({ size: 1, last: 1, signal })) {

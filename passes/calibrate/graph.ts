@@ -4,6 +4,7 @@ import { Editor } from '../../ir/edit.ts';
 import type { Model, Node, Value } from '../../ir/model.ts';
 import { Tensor } from '../../ir/tensor.ts';
 import { dtypeOfType, tensorType } from '../../ir/type.ts';
+import { removeDead } from '../dead.ts';
 
 /** A reduction. */
 export type Reduction = keyof typeof reductions;
@@ -99,6 +100,11 @@ export class ObserverGraph {
     const ordered = this.reduced.map((value) => [this.placeOf(value), value] as const).sort(([a], [b]) => a - b);
     const sizes = ordered.map(([, value]) => this.node('Size', [value], {}, 'int64'));
     this.output(sizes.reduce((sum, size) => this.node('Add', [sum, size], {}, 'int64')));
+  }
+
+  /** Removes what no observer reads, to be called when all is appended: ONNX Runtime would compute it all the same. */
+  prune(): void {
+    removeDead(this.edit, this.model.graph.nodes());
   }
 
   /** Place of the model's node from which a reduction starts; inputs come first. */

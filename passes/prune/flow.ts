@@ -43,7 +43,11 @@ export class Flow {
   /** The node whose rule is at work. */
   private node: Node | undefined;
 
-  constructor(atoms: Atoms, dims: DimsOf, heads: HeadMode = 'heads') {
+  /** True where a model that was cut is followed: a channel that is left alone on its axis is still followed. */
+  private readonly keepsSingles: boolean;
+
+  constructor(atoms: Atoms, dims: DimsOf, heads: HeadMode = 'heads', keepsSingles = false) {
+    this.keepsSingles = keepsSingles;
     this.atoms = atoms;
     this.dims = dims;
     this.heads = heads;
@@ -86,8 +90,9 @@ export class Flow {
     if (value === undefined) return [];
     const known = this.layouts.get(value);
     if (known === undefined) return value.constant === undefined ? [] : this.begin(value);
-    if (known.every(({ axes }) => axes.length === 1)) return known;
-    const reduced = known.map((part) => this.reduced(part, value));
+    if (!this.keepsSingles && known.every(({ axes }) => axes.length === 1)) return known;
+    // Where one channel is left, several places of it do not tell which of the axes it was on.
+    const reduced = known.map((part) => this.reduced(part, value)).filter(({ ids }) => !this.keepsSingles || ids.length === 1 || !this.isConstantAlong(ids, 1, ids.length));
     this.layouts.set(value, reduced);
     return reduced;
   }
@@ -96,10 +101,11 @@ export class Flow {
     return partOn(this.layout(value), axis);
   }
 
-  /** Says what of a value can shrink: of an output, or of a constant that is free. Axes of length 1 never shrink and are left out. */
+  /** Says what of a value can shrink: of an output, or of a constant that is free. Axes of length 1 never shrink and are left out; a channel that is alone on one stays. */
   set(value: Value | undefined, layout: Layout): void {
     if (value === undefined) return;
-    this.layouts.set(value, layout.filter(({ ids }) => ids.length > 1));
+    if (!this.keepsSingles) for (const { axes, ids } of layout) if (ids.length === 1) this.pin(ids, 'is alone on its axis', value, axes[0]);
+    this.layouts.set(value, this.keepsSingles ? layout : layout.filter(({ ids }) => ids.length > 1));
   }
 
   /** The layouts of all values that have one, when everything has been followed. */
@@ -138,7 +144,7 @@ export class Flow {
   rigid(value: Value | undefined, axis: number, reason: string): void {
     const part = this.part(value, axis);
     if (value === undefined || part === undefined) return;
-    if (part.axes.length === 1) this.pin(part.ids, reason, value, axis);
+    if (part.axes.length === 1 || !this.isMeasured(value, part)) this.pin(part.ids, reason, value, axis);
     else this.level(value, part, axis);
   }
 
@@ -150,7 +156,8 @@ export class Flow {
   /** All axes but one stay; returns the atoms on that one, or nothing if it stays as well. */
   only(value: Value | undefined, axis: number, reason: string): Int32Array | undefined {
     for (const { axes } of this.layout(value)) for (const other of axes) if (other !== axis) this.rigid(value, other, reason);
-    return this.part(value, axis)?.ids;
+    const part = this.part(value, axis);
+    return part?.axes.length === 1 ? part.ids : undefined;
   }
 
   /** Takes an axis out of a part of several axes, by the mode of heads: either it stays, or the others do. Returns the atoms on it if it can still shrink. */
@@ -187,9 +194,14 @@ export class Flow {
     }
   }
 
+  private isMeasured(value: Value, { axes }: Part): boolean {
+    return axes.every((axis) => this.length(value, axis) !== undefined);
+  }
+
   /** Without the axes along which nothing changes. */
-  private reduced(part: Part, value: Value): Part {
+  reduced(part: Part, value: Value): Part {
     let { axes, ids } = part;
+    if (!this.isMeasured(value, part)) return part;
     for (let at = 0; at < axes.length && axes.length > 1;) {
       const lengths = axes.map((each) => this.length(value, each)!);
       const [stride, length] = [stridesOf(lengths)[at]!, lengths[at]!];

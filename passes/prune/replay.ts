@@ -1,6 +1,6 @@
 import { Diagnostic } from '../../ir/diagnostic.ts';
 import type { Model, Node, Value } from '../../ir/model.ts';
-import { Atoms } from './atoms.ts';
+import { Atoms, type Pin } from './atoms.ts';
 import { followGraph } from './channels.ts';
 import { Flow, type DimsOf } from './flow.ts';
 import type { Layout } from './layout.ts';
@@ -35,9 +35,10 @@ export function expectationOf(flow: Flow, survivors: Survivors): Expectation {
  */
 export function replay(model: Model, { atoms, heads, layouts, lengths }: Expectation, dims: DimsOf): void {
   const known = new SettledAtoms(atoms);
-  const flow = new Flow(known, dims, heads);
+  const flow = new Flow(known, dims, heads, true);
   for (const [value, layout] of layouts) if (value.constant !== undefined) flow.set(value, layout);
   followGraph(model.graph, flow);
+  const lost = new Set<Value>();
   for (const [value, layout] of layouts) {
     if (value.graph.owner === undefined || !isPresent(value)) continue;
     const found = flow.axes(value);
@@ -45,13 +46,20 @@ export function replay(model: Model, { atoms, heads, layouts, lengths }: Expecta
     const axis = found?.findIndex((length, at) => length !== undefined && expected[at] !== undefined && length !== expected[at]) ?? -1;
     if (axis >= 0) throw inconsistent(value.producer, `axis ${axis} of '${value.name}' has length ${found![axis]!} where ${expected[axis]!} channels stay`);
     const now = flow.layout(value);
-    for (const { axes, ids } of layout) {
-      if (ids.length < 2) continue;
+    for (const each of layout) {
+      const { axes, ids } = flow.reduced(each, value);
       // A row of which one is left is no axis of the part any more.
       const part = now.find((other) => other.axes.some((each) => axes.includes(each)));
       const place = part === undefined ? 0 : ids.findIndex((id, at) => known.differ(id, part.ids[at]));
       if (part !== undefined && place < 0 && part.ids.length === ids.length) continue;
       if (ids.every((id) => atoms.pinOf(id) !== undefined)) continue;
+      // Nor is an axis with a single channel left one that can be followed to where the channel stands at several places.
+      if (part === undefined && value.producer?.inputs.some((input) => input !== undefined && (lost.has(input) || layouts.get(input)?.some((other) => other.ids.length < 2)))) {
+        lost.add(value);
+        continue;
+      }
+      // A single channel that is left is not followed where a reshape makes several places of an axis of length 1: there is nothing to confuse.
+      if (part === undefined && ids.every((id) => known.root(id) === known.root(ids[0]!))) continue;
       throw inconsistent(value.producer, `place ${place} on axis ${axes.join(',')} of '${value.name}' holds channel ${part === undefined ? 'none' : String(known.root(part.ids[place] ?? -1))} where ${known.root(ids[place]!)} was kept`);
     }
   }
@@ -79,11 +87,17 @@ class SettledAtoms extends Atoms {
     return root < this.own ? this.settled.root(root) : root;
   }
 
+  /** What was pinned stays so: rules that ask decide as they did. */
+  override pinOf(atom: number): Pin | undefined {
+    const root = this.root(atom);
+    return (root < this.own ? this.settled.pinOf(root) : undefined) ?? super.pinOf(root);
+  }
+
   /** True if both are channels of before, and not the same. */
   differ(expected: number, found: number | undefined): boolean {
     if (found === undefined) return true;
     const root = this.root(found);
-    return root < this.own && root !== this.root(expected);
+    return root < this.own && root !== this.root(expected) && this.settled.pinOf(root) === undefined;
   }
 
   override unite(a: number, b: number, node?: Node): void {

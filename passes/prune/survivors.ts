@@ -68,7 +68,7 @@ export function arranged(flow: Flow, positionsOf: (part: Part) => Int32Array | u
 }
 
 /** The lengths of the box that the kept places form, each row in the order of `positions`. Throws `Ragged` if they form none. */
-function boxOf(value: Value, axes: readonly number[], lengths: readonly number[], positions: Int32Array): number[] {
+export function boxOf(value: Value, axes: readonly number[], lengths: readonly number[], positions: Int32Array): number[] {
   const box: number[] = [];
   let rows = 1;
   for (let axis = 0; axis < lengths.length; axis++) {

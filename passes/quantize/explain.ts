@@ -4,6 +4,7 @@ import type { PassContext } from '../pass.ts';
 import type { PlacedPair, Placement } from '../placement/placement.ts';
 import { bucketsOf, shareBeyond } from '../statistics/buckets.ts';
 import type { LayerResult } from './layers.ts';
+import { decibels } from './measured-noise.ts';
 import type { ClassScale } from './ranges.ts';
 import type { LayerNoise, NoisyLayer } from './trials.ts';
 import type { ClassRecord, LayerRecord, PlacementRecord, TensorRecord } from './record.ts';
@@ -26,9 +27,10 @@ export function explain(placement: Placement, scales: readonly ClassScale[], lay
     if (layer !== undefined) for (const [kind, topic, message] of notes(layer)) remark({ kind, rule: topic, message, node });
     const input = read.get(node)?.[0];
     const noise = noiseOf(read.get(node) ?? [], layer);
-    if (int8) noises.set(node, { nodes: members.get(node) ?? [node], computes: layer !== undefined || node.is('Gemm', 'MatMul', 'Add', 'Sub', 'Mul'), noise: layer?.drowned ?? noise });
+    const { macs } = costOf(node, sizes);
+    if (int8) noises.set(node, { nodes: members.get(node) ?? [node], computes: layer !== undefined || node.is('Gemm', 'MatMul', 'Add', 'Sub', 'Mul'), macs, noise: layer?.drowned ?? noise });
     return {
-      node: node.name, op: node.op, origin: node.origin, int8, ...said, macs: costOf(node, sizes).macs ?? null,
+      node: node.name, op: node.op, origin: node.origin, int8, ...said, macs: macs ?? null,
       ...(fused.get(node)?.length && { fused: fused.get(node)! }),
       ...(int8 && input && { input: input.tensor, ...figuresOf(input.scale) }),
       ...(layer && {
@@ -103,9 +105,4 @@ function classRecord(scale: ClassScale): ClassRecord {
 
 function extremes(scales: Float32Array): [number, number] {
   return [scales.reduce((a, b) => Math.min(a, b), Infinity), scales.reduce((a, b) => Math.max(a, b), 0)];
-}
-
-/** Signal over noise, in dB with two digits; null for no noise at all. */
-function decibels(noise: number): number | null {
-  return noise > 0 ? Math.round(-1000 * Math.log10(noise)) / 100 : null;
 }

@@ -1,7 +1,7 @@
-import { isFloat } from '../../ir/dtype.ts';
-import type { Model, Node } from '../../ir/model.ts';
+import type { Node } from '../../ir/model.ts';
 import type { PassContext } from '../pass.ts';
-import type { Feeds } from '../runtime.ts';
+import { dominantLayers } from './dominant.ts';
+import { decibels, type NoiseMeter } from './measured-noise.ts';
 import type { LayerNoise, Trials } from './trials.ts';
 
 /** How much a layer in int8 changes what the model computes. */
@@ -9,70 +9,61 @@ export interface Sensitivity {
   readonly node: Node;
   /** What runs in its kernel. */
   readonly nodes: readonly Node[];
+  /** Multiply-adds of one sample; undefined where they cannot be told. */
+  readonly macs: number | undefined;
   /** Share of what the layer's outputs tell that drowns, as the statistics predict it (see `drownedShare`); for operators without weights, error power over power of what they read. */
   readonly predicted: number | undefined;
-  /** Error power over power of the model's outputs with this layer alone in int8: the sum over the outputs. Undefined for layers that were not measured. */
+  /** Error power over power of the model's outputs with this layer alone in int8 (see `NoiseMeter`). Undefined for layers that were not measured. */
   readonly measured: number | undefined;
 }
 
 /** What `quantize-int8` leaves for the report, under the name `sensitivity`: the worst layer first. Signal over noise in dB; null where there is no noise or nothing is known. */
 export type SensitivityRecord = readonly { readonly node: string; readonly predicted: number | null; readonly measured: number | null }[];
 
-/** Samples on which layers are measured. */
-const measuredSamples = 8;
+/** The layers that compute in int8, in graph order. */
+export function computingLayers(noise: LayerNoise): Sensitivity[] {
+  return [...noise].filter(([, { computes }]) => computes).map(([node, { nodes, macs, noise: predicted }]) => ({ node, nodes, macs, predicted, measured: undefined }));
+}
+
+/** All nodes of some layers. */
+export const nodesOf = (layers: Iterable<{ readonly nodes: readonly Node[] }>): Node[] => Array.from(layers, ({ nodes }) => nodes).flat();
+
+/** Noise of a quantized model with some of its layers in float. */
+export function noiseBeside<O>(trials: Trials<O>, meter: NoiseMeter): (float: readonly Sensitivity[]) => Promise<number> {
+  return (float) => meter.noise(trials.quantized(nodesOf(float)).model);
+}
 
 /**
- * Ranks the layers that became int8, the worst one first: the `count` worst by the prediction are measured, each alone in int8, on a few samples of the data, and stand in front by what was measured; the others
- * follow by their prediction.
+ * The `count` layers for which the statistics predict the worst, and with `dominant` also those that were found to make much of the noise, wherever it comes from: predictions do not know what the layers behind
+ * do with an error.
  */
-export async function rankLayers<O>(model: Model, noise: LayerNoise, count: number, trials: Trials<O>, data: string, context: Pick<PassContext<O>, 'data' | 'runtime' | 'signal' | 'progress'>): Promise<Sensitivity[]> {
-  const everything = Array.from(noise, ([node, { nodes }]) => ({ node, nodes }));
-  const predicted = [...noise].filter(([, { computes }]) => computes).map(([node, { nodes, noise: predictedNoise }]): Sensitivity => ({ node, nodes, predicted: predictedNoise, measured: undefined })).sort((a, b) => (b.predicted ?? 0) - (a.predicted ?? 0));
-  const worst = predicted.slice(0, count);
-  if (worst.length === 0) return predicted;
-  const samples: Feeds[] = [];
-  for await (const { feeds } of (await context.data(data)).batches({ last: measuredSamples, signal: context.signal })) samples.push(feeds);
-  const reference = await outputsOf(model, samples, context);
+export async function suspects<O>(layers: readonly Sensitivity[], count: number, dominant: boolean, trials: Trials<O>, meter: NoiseMeter): Promise<Set<Sensitivity>> {
+  const worst = new Set(byPrediction(layers).slice(0, count));
+  if (!dominant || layers.length <= count) return worst;
+  const measure = noiseBeside(trials, meter);
+  for (const { layer } of await dominantLayers(layers, await measure([]), measure)) worst.add(layer);
+  return worst;
+}
+
+/**
+ * Ranks the layers that became int8, the worst one first: the suspected ones are measured, each alone in int8, and stand in front by what was measured; the others follow by their prediction.
+ */
+export async function rankLayers<O>(noise: LayerNoise, layers: readonly Sensitivity[], suspected: ReadonlySet<Sensitivity>, trials: Trials<O>, meter: NoiseMeter, { progress }: Pick<PassContext<O>, 'progress'>): Promise<Sensitivity[]> {
+  const everything = [...noise.values()];
   const measured: Sensitivity[] = [];
-  for (const each of worst) {
-    context.progress(measured.length, worst.length, 'layers');
-    const alone = trials.quantized(everything.flatMap(({ node, nodes }) => (node === each.node ? [] : nodes)));
-    measured.push({ ...each, measured: noiseBetween(reference, await outputsOf(alone.model, samples, context)) });
+  for (const each of suspected) {
+    progress(measured.length, suspected.size, 'layers');
+    const others = everything.filter(({ nodes }) => nodes !== each.nodes);
+    measured.push({ ...each, measured: await meter.noise(trials.quantized(nodesOf(others)).model) });
   }
-  return [...measured.sort((a, b) => b.measured! - a.measured!), ...predicted.slice(count)];
+  return [...measured.sort((a, b) => b.measured! - a.measured!), ...byPrediction(layers).filter((layer) => !suspected.has(layer))];
+}
+
+/** The worst one first, as the statistics predict it. */
+export function byPrediction(layers: readonly Sensitivity[]): Sensitivity[] {
+  return [...layers].sort((a, b) => (b.predicted ?? 0) - (a.predicted ?? 0));
 }
 
 export function sensitivityRecord(ranking: readonly Sensitivity[]): SensitivityRecord {
-  const decibels = (noise: number | undefined): number | null => (noise === undefined || !(noise > 0) ? null : Math.round(-1000 * Math.log10(noise)) / 100);
   return ranking.map(({ node, predicted, measured }) => ({ node: node.name, predicted: decibels(predicted), measured: decibels(measured) }));
-}
-
-async function outputsOf(model: Model, samples: readonly Feeds[], { runtime, signal }: Pick<PassContext<unknown>, 'runtime' | 'signal'>): Promise<Feeds[]> {
-  const session = await runtime.open(model);
-  try {
-    const outputs: Feeds[] = [];
-    for (const feeds of samples) outputs.push(await session.run(feeds, signal));
-    return outputs;
-  } finally {
-    await session.release();
-  }
-}
-
-/** Σ over the outputs of Σ (y − ŷ)² / Σ y². */
-function noiseBetween(reference: readonly Feeds[], outputs: readonly Feeds[]): number {
-  let total = 0;
-  for (const [name, { dtype }] of reference[0] ?? []) {
-    if (!isFloat(dtype)) continue;
-    let [signal, noise] = [0, 0];
-    for (const [index, feeds] of reference.entries()) {
-      const [expected, found] = [feeds.get(name)!.floats(), outputs[index]!.get(name)!.floats()];
-      // Outputs whose number depends on the values cannot be compared one by one.
-      for (let at = 0; at < Math.min(expected.length, found.length); at++) {
-        signal += expected[at]! ** 2;
-        noise += (expected[at]! - found[at]!) ** 2;
-      }
-    }
-    if (signal > 0) total += noise / signal;
-  }
-  return total;
 }

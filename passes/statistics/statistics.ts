@@ -52,6 +52,8 @@ export interface Statistics {
   /** `hashModel` of the model that was observed, and `DataSource.key` of what it was given. */
   readonly model: string;
   readonly data: string;
+  /** The name under which the recipe of the step that gathered or loaded them knows the data. */
+  readonly source?: string;
   readonly random: boolean;
   readonly samples: number;
   /** How ranges are chosen unless a step says otherwise. */

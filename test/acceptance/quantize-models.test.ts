@@ -22,8 +22,8 @@ interface Floor {
 /**
  * Classifiers with labels. The aim is a drop of at most 0.3 points, and agreement of 99 % (ResNets on CIFAR-10, vww), 98 % (resnet8, kws), 95 % (squeezenet). Drops are multiples of one sample: 0.18 points of 557
  * (CIFAR-10), 0.125 of 800 (kws, vww), 0.1 of 1000 (mnist), 0.5 of 200 (squeezenet), so that 0.3 points allow one sample more to be wrong on CIFAR-10 and two on kws and vww. Floors are those aims, or stricter: half a
- * point and about 1 dB below what was measured. Three figures miss their aim, and their floors hold what is reached: resnet8 loses two samples, 0.36 points; vww agrees on 98.6 %; squeezenet on 93 %, and loses one
- * sample of its 200.
+ * point and about 1 dB below what was measured. Two figures miss their aim, and their floors hold what is reached: resnet8 loses two samples, 0.36 points; squeezenet agrees on 93 %, and loses one sample of its 200.
+ * The agreement of vww depends on which 100 images it is calibrated on: 99.4 % on those of the recipe, 98.1 to 99.1 % on others at the same 31 dB; its floor allows for that.
  */
 const floors: readonly Floor[] = [
   { model: 'mlperf_tiny_kws_dscnn', drop: 0.3, agreement: 98.5, sqnr: 27 },
@@ -104,6 +104,25 @@ describe('recipes for the models beside the repository', () => {
       expect((statsOf(report)['int8 layers'] ?? 0) > 0).to.equal(int8);
       const missed = report.steps.find(({ pass }) => pass === 'quantize-int8')!.remarks.filter(({ kind }) => kind === 'missed');
       if (!int8) expect(missed).not.to.deep.equal([]);
+    }).timeout(120_000);
+  }
+
+  // What one layer reads is clipped to a tenth of its range and less: everything else is as good in int8 as ever.
+  const budgets = [['top1', 1, 'labels: "${vars.shared}/datasets/speech_commands_kws01/labels_u8.bin"'], ['sqnr', 0.5, 'metric: sqnr']] as const;
+  for (const [metric, maxDrop, judged] of budgets) {
+    it(`mlperf_tiny_kws_dscnn with one bad layer, which stays float to keep the drop of ${metric} below ${maxDrop} %`, async () => {
+      const tuning = `raw: "\${vars.shared}/datasets/speech_commands_kws01/features_i8_1000x49x10.bin", shape: [49, 10, 1], dtype: int8, preprocess: { scale: 0.5847029089927673, mean: 48.53034144639969 }, every: 5, ${judged}`;
+      const bad = '[{ nodes: [pw2], range: { max: 0.2 } }]';
+      const report = await run('mlperf_tiny_kws_dscnn', `data: { tuning: { ${tuning} } }\npatch: [{ edit: quantize-int8, with: { data: tuning, maxDrop: ${maxDrop}, overrides: ${bad} } }]\n`);
+      const { remarks } = report.steps.find(({ pass }) => pass === 'quantize-int8')!;
+      const said = remarks.find(({ rule }) => rule === 'quantize-int8/drop')!.message;
+      const [, judge, before, after] = /^on 'tuning' (\w+).* falls by ([\d.]+), and ([\d.]+) with 1 of 9 layers in float$/.exec(said) ?? [];
+      expect(judge, said).to.equal(metric);
+      expect(Number(before), said).to.be.greaterThan(20 * maxDrop);
+      expect(Number(after), said).to.be.at.most(maxDrop);
+      expect(remarks.filter(({ rule }) => rule === 'quantize-int8/float-for-accuracy').map(({ node }) => node!.origin)).to.deep.equal([['pwbn2', 'pw2']]);
+      // On samples that neither chose ranges nor the layer.
+      expect(-report.evaluation!.models[1]!.scores.find(({ name }) => name === 'top1')!.change!.difference).to.be.at.most(1);
     }).timeout(120_000);
   }
 });

@@ -12,6 +12,7 @@ export interface Operand {
 export function rightAligned(flow: Flow, values: readonly (Value | undefined)[], rank: number): Operand[] {
   return values.flatMap((value) => {
     const own = flow.rank(value);
+    if (own === undefined) flow.rigidAll(value, 'is combined with something else, but its shape is not known');
     return value === undefined || own === undefined ? [] : [{ value, axisOf: (axis) => axis + rank - own }];
   });
 }
@@ -39,15 +40,16 @@ export function broadcast(flow: Flow, operands: readonly Operand[]): Layout {
 class View {
   private readonly flow: Flow;
   private readonly value: Value;
-  /** The operand's axis for each of the output's axes along which it varies. */
+  /** The operand's axis for each of the output's axes along which it varies, or on which a single channel is followed. */
   private readonly own = new Map<number, number>();
 
   constructor(flow: Flow, { value, axisOf }: Operand) {
     this.flow = flow;
     this.value = value;
+    if (flow.axes(value) === undefined) flow.rigidAll(value, 'is combined with something else, but its shape is not known');
     for (const [axis, length] of (flow.axes(value) ?? []).entries()) {
       const to = axisOf(axis);
-      if (to !== undefined && length !== 1) this.own.set(to, axis);
+      if (to !== undefined && (length !== 1 || (!flow.isFree(value) && flow.part(value, axis) !== undefined))) this.own.set(to, axis);
     }
   }
 

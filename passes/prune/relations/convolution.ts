@@ -15,13 +15,14 @@ const window = 'is an axis along which a window slides';
  * Convolution of any rank. Weights are [M, C/group, …]. With one group the input channels end here and the output channels begin here. With several groups, whole groups go: the inputs and outputs of a
  * group are one channel. (A depthwise convolution is the case of groups of one input.)
  */
-function convolution({ weight: at, perOutput }: Operands): Relation {
+export function convolution({ weight: at, perOutput }: Operands): Relation {
   return {
     relate(node, flow) {
       const [x, weight] = [node.inputs[0], node.inputs[at]];
       const [y] = node.outputs;
       if (x === undefined || weight === undefined || y === undefined) return;
       const input = flow.only(x, 1, window);
+      keepWindows(flow, weight);
       const made = flow.part(weight, 0)?.ids ?? undefined;
       const groups = node.int('group', 1);
       const outputs = flow.length(weight, 0)!;
@@ -46,6 +47,7 @@ const transposedConvolution: Relation = {
     const [y] = node.outputs;
     if (x === undefined || weight === undefined || y === undefined) return;
     const input = flow.only(x, 1, window);
+    keepWindows(flow, weight);
     const groups = node.int('group', 1);
     const columns = flow.length(weight, 1)!;
     if (groups === 1) {
@@ -71,10 +73,18 @@ const transposedConvolution: Relation = {
   rewire: fewerGroups,
 };
 
+/** The axes behind the first two stay: places of an image, and of a window over it. */
+export function keepWindows(flow: Flow, value: Value | undefined): void {
+  for (const { axes } of flow.layout(value)) for (const axis of axes) if (axis > 1) flow.rigid(value, axis, window);
+}
+
 /** The input channels end at the axis of the weights that is summed over. */
 export function consume(flow: Flow, weight: Value, axis: number, x: Value, input: Int32Array | undefined): void {
   const own = flow.part(weight, axis);
-  if (own === undefined) return;
+  if (own === undefined) {
+    if (input !== undefined) flow.pin(input, 'is summed over with weights that cannot shrink', x);
+    return;
+  }
   if (input === undefined) {
     flow.rigid(weight, axis, 'is summed over with something that cannot shrink');
     return;
@@ -92,7 +102,8 @@ export function consume(flow: Flow, weight: Value, axis: number, x: Value, input
 export function alongOutputs(flow: Flow, value: Value | undefined, made: Int32Array, outputs: number): void {
   if (value === undefined || flow.length(value, 0) !== outputs) return;
   const own = flow.part(value, 0)?.ids;
-  if (own !== undefined) flow.unite(made, own);
+  if (own === undefined) flow.pin(made, 'goes along with something that cannot shrink', value, 0);
+  else flow.unite(made, own);
 }
 
 /** Every group with its inputs and outputs is one channel. */

@@ -42,9 +42,16 @@ describe('onnxpress calibrate and merge', () => {
   it('leave statistics that a compile loads', async () => {
     const { code, err } = await workplace.run(['compile', 'loading.yaml', '--report', 'report.json']);
     expect(code, err).to.equal(0);
-    const report = JSON.parse(workplace.read('report.json')) as { inputs: Record<string, unknown>; steps: { id: string; statistics?: Record<string, number> }[] };
-    expect(report.inputs).to.have.property('whole.bin');
-    expect(report.inputs).not.to.have.property('images.bin');
+    interface Told { readonly inputs: object; readonly steps: readonly { readonly remarks?: readonly { readonly rule: string }[] }[] }
+    const rules = (): string[] => (JSON.parse(workplace.read('report.json')) as Told).steps.flatMap(({ remarks = [] }) => remarks.map(({ rule }) => rule));
+    expect((JSON.parse(workplace.read('report.json')) as Told).inputs).to.have.property('whole.bin');
+    expect(rules().filter((rule) => /other-data|not-compared/.test(rule))).to.deep.equal([]);
+    workplace.write('other.yaml', workplace.read('loading.yaml').replace('dtype: float32', 'dtype: float32, samples: 149'));
+    expect((await workplace.run(['compile', 'other.yaml', '--report', 'report.json'])).code).to.equal(0);
+    expect(rules()).to.include('calibrate/other-data');
+    workplace.write('elsewhere.yaml', workplace.read('loading.yaml').replace('images.bin', 'nowhere.bin'));
+    expect((await workplace.run(['compile', 'elsewhere.yaml', '--report', 'report.json'])).code).to.equal(0);
+    expect(rules()).to.include('calibrate/data-not-compared');
   });
 
   const failures: readonly (readonly [string, readonly string[], number, RegExp])[] = [

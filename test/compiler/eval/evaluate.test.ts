@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { deployedBytes, evaluate } from '../../../compiler/eval/evaluate.ts';
 import { agreementMetric, topMetric } from '../../../compiler/metrics/classification.ts';
+import type { Metric } from '../../../compiler/metrics/metric.ts';
 import { cosineMetric, maxErrorMetric } from '../../../compiler/metrics/similarity.ts';
 import { createRuntime, type OrtRuntime } from '../../../compiler/runtime/runtime.ts';
 import { Tensor } from '../../../ir/tensor.ts';
@@ -50,6 +51,34 @@ describe('evaluation', () => {
     expect(await evaluate(subjects, source, { runtime, metrics: [() => agreementMetric('z')] }).catch((thrown: unknown) => thrown)).to.include({ code: 'data/metric' });
   });
 
+  /** What an output of two samples is reshaped to, 0 being the batch, and whether it looks like classes. */
+  const shapes: readonly (readonly [shape: string, type: string, classes: boolean])[] = [
+    ['0, 4', 'float', true], ['0, 4, 1, 1', 'float', true], ['0, 1, 4', 'float', true], ['0, 4', 'int64', false], ['0, 2, 2', 'float', false], ['1, -1, 4', 'float', false], ['-1, 1', 'float', false], ['-1', 'float', false],
+  ];
+  for (const [shape, type, classes] of shapes) {
+    it(`${classes ? 'has' : 'lacks'} agreement of outputs of ${type}[${shape}] where nobody asks for it, and has it where somebody does`, async () => {
+      const reshaped = parseModel(`<ir_version: 8, opset_import: ["": 17]> main (float[N,4] x) => (${type} y) <int64[${shape.split(',').length}] s = {${shape}}> { r = Reshape (x, s)  y = Cast <to = ${type === 'float' ? 1 : 7}> (r) }`);
+      const pair = [{ name: 'a', model: reshaped }, { name: 'b', model: reshaped }];
+      const two: DataSource = {
+        ...source,
+        async* batches(): AsyncGenerator<Batch> {
+          await Promise.resolve();
+          yield { feeds: new Map([['x', Tensor.of('float', Float32Array.from({ length: 8 }, (_, index) => index), [2, 4])]]), size: 2, first: 0 };
+        },
+      };
+      const names = async (metrics: readonly (() => Metric)[]): Promise<string[]> => (await evaluate(pair, two, { runtime, metrics })).models[1]!.scores.map(({ name }) => name);
+      expect(await names([])).to.deep.equal(classes ? ['agreement'] : []);
+      expect(await names([() => cosineMetric()])).to.deep.equal(['cosine']);
+      expect(await names([() => agreementMetric()])).to.deep.equal(['agreement']);
+    });
+  }
+
+  it('takes agreement from the output that the metric of classes reads', async () => {
+    const two = (factors: string): ReturnType<typeof parseModel> => parseModel(`<ir_version: 8, opset_import: ["": 17]> main (float[N,3] x) => (float[N,3] same, float[N,3] y) <float[3] f = {${factors}}> { same = Identity (x)  y = Mul (x, f) }`);
+    const { models } = await evaluate([{ name: 'a', model: two('1, 1, 1') }, { name: 'b', model: two('1, 1.2, 1') }], source, { runtime, metrics: [() => topMetric('top1', 1, 'y')] });
+    expect(models[1]!.scores.map(({ name, value }) => [name, value])).to.deep.equal([['top1', 75], ['agreement', 75]]);
+  });
+
   it('gives the interval of a difference for means alone', async () => {
     const { models } = await evaluate(subjects, source, { runtime, metrics: [() => maxErrorMetric(), () => cosineMetric()] });
     const [most, cosine] = models[1]!.scores;
@@ -70,6 +99,12 @@ describe('evaluation', () => {
   it('refuses data without samples', async () => {
     const error: unknown = await evaluate(subjects, { ...source, async* batches(): AsyncGenerator<Batch> { yield* await Promise.resolve([]); } }, { runtime }).catch((thrown: unknown) => thrown);
     expect(error).to.include({ code: 'eval/no-samples' });
+  });
+
+  it('counts constants in the bodies of control flow', () => {
+    const body = (name: string): string => `${name} = g () => (float[3] ${name}_y) <float[3] ${name}_f = {1, 2, 3}> { ${name}_y = Mul (x, ${name}_f) }`;
+    const model = parseModel(`<ir_version: 8, opset_import: ["": 17]> main (bool c, float[3] x) => (float[3] y) { y = If (c) <${body('then_branch')}, ${body('else_branch')}> }`);
+    expect(deployedBytes(model)).to.equal(2 * 3 * 4);
   });
 
   it('counts weights before a QuantizeLinear in eight bits', () => {

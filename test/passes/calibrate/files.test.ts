@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { createRuntime, type OrtRuntime } from '../../../compiler/runtime/runtime.ts';
+import { Diagnostic } from '../../../ir/diagnostic.ts';
+import type { DataSource } from '../../../passes/data.ts';
 import { mergeArtefacts } from '../../../passes/statistics/artefact.ts';
 import { readArtefact, writeArtefact } from '../../../passes/statistics/file.ts';
 import { calibrated, typed } from './run.ts';
@@ -54,6 +56,20 @@ describe('calibrate: shards and files', () => {
     expect(source.largest).to.equal(0);
     const other = await calibrated(model, source, runtime, { request, method: 'entropy', statistics: { load: 'stats.bin' }, files: { 'stats.bin': saved! } });
     expect(other.statistics.method).to.equal('entropy');
+  });
+
+  it('says when it loads statistics of other data, or of data that cannot be opened', async () => {
+    const model = await typed(network, runtime);
+    const { saved } = await calibrated(model, new TestSource(model, 20), runtime, { request, method: 'min-max', statistics: save });
+    const rules = async (source: () => Promise<DataSource>): Promise<string[]> => {
+      const { remarks } = await calibrated(model, source, runtime, { request, method: 'min-max', statistics: { load: 'stats.bin' }, files: { 'stats.bin': saved! } });
+      return remarks.map(({ rule }) => rule);
+    };
+    const source = new TestSource(model, 20);
+    const { name, count, random, metric } = source;
+    expect(await rules(() => Promise.resolve(source))).not.to.include('calibrate/other-data');
+    expect(await rules(() => Promise.resolve({ name, count, random, metric, key: 'of other samples', batches: (options) => source.batches(options) }))).to.include('calibrate/other-data');
+    expect(await rules(() => Promise.reject(new Diagnostic('data/unreadable', 'there is no file samples.npy')))).to.include('calibrate/data-not-compared').and.not.to.include('calibrate/other-data');
   });
 
   it('says when a shard is loaded as if it were all', async () => {

@@ -39,4 +39,16 @@ describe('observer graph', () => {
     alive(true).forEach((count, index) => { expect(count).to.be.at.most(index + 2); });
     expect(alive(true).at(-2)).to.equal(2);
   });
+
+  it('keeps only what observers read, once it is pruned', () => {
+    const model = parseModel(text);
+    const [one, two, three] = [...model.graph.nodes()];
+    const graph = new ObserverGraph(model);
+    graph.output(graph.reduceRows('ReduceMax', two!.output, true));
+    graph.prune();
+    const left = [...model.graph.nodes()];
+    expect(left).to.include.members([one, two]);
+    expect(left).not.to.include(three);
+    expect(model.graph.inputs.map(({ name }) => name)).to.deep.equal(['x']);
+  });
 });

@@ -28,7 +28,7 @@ export interface Calibrated {
 }
 
 /** Runs `calibrate` before a step that wants `request`, if any. */
-export async function calibrated(model: Model, source: DataSource, runtime: OrtRuntime, { request, files, signal, ...options }: {
+export async function calibrated(model: Model, source: DataSource | (() => Promise<DataSource>), runtime: OrtRuntime, { request, files, signal, ...options }: {
   request?: StatisticsRequest; files?: Readonly<Record<string, Uint8Array>>; signal?: AbortSignal;
   method?: string; samples?: number; batch?: number; shard?: string; statistics?: { readonly load?: string; readonly save?: string };
 } = {}): Promise<Calibrated> {
@@ -42,7 +42,7 @@ export async function calibrated(model: Model, source: DataSource, runtime: OrtR
     { id: pass.name, number, pass, options: given, selected: undefined }
   );
   const results = await runSteps(model, [step(calibrate, 1, { data: 'calibration', method: 'min-max', percentile: 99.99, statistics: {}, ...options }), step(reader, 2, {})], {
-    runtime, target: loadTarget('portable'), signal: signal ?? new AbortController().signal, instruments: [], data: () => Promise.resolve(source),
+    runtime, target: loadTarget('portable'), signal: signal ?? new AbortController().signal, instruments: [], data: typeof source === 'function' ? source : () => Promise.resolve(source),
     input: (path) => Promise.resolve(files?.[path] ?? new Uint8Array()),
   });
   const [chunk] = results[0]!.outputs[0]?.chunks ?? [];

@@ -6,7 +6,7 @@ import type { Model } from '../../../ir/model.ts';
 import { normalizeModel } from '../../../ir/normalize.ts';
 import { parseModel } from '../../../ir/text/index.ts';
 import { randomFrom } from '../../../passes/random.ts';
-import { checkPermutation, checkRemoval, followed, randomRemoval } from './oracles.ts';
+import { checkPermutation, checkRemoval, followed, randomRemoval } from '../../../compiler/testing/pruning.ts';
 
 /** float32 sums of a few hundred terms in another order. */
 const tolerance = 1e-5;

@@ -7,7 +7,7 @@ import { fallBack, type Fallback } from '../../../passes/quantize/fallback.ts';
 import type { Sensitivity } from '../../../passes/quantize/sensitivity.ts';
 
 const graph = new Graph('layers');
-const layers = (count: number): Sensitivity[] => Array.from({ length: count }, (_, index) => ({ node: new Node(graph, 'Conv', { name: `layer${index}` }), nodes: [], predicted: 1 / (1 + index), measured: undefined }));
+const layers = (count: number): Sensitivity[] => Array.from({ length: count }, (_, index) => ({ node: new Node(graph, 'Conv', { name: `layer${index}` }), nodes: [], macs: 1, predicted: 1 / (1 + index), measured: undefined }));
 const measured = (drop: number): Measurement => ({ metric: 'top1', value: 90 - drop, drop });
 
 /** Falls back on `count` layers whose drop by the number of layers in float is `drops`. */

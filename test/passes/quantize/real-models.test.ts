@@ -16,7 +16,7 @@ const models: Readonly<Record<string, { readonly layers: number; readonly sqnr: 
   mnist_cntk: { layers: 2, sqnr: 30 }, mlperf_tiny_kws_dscnn: { layers: 9, sqnr: 39 }, cifar10_resnet20b_dense: { layers: 21, sqnr: 26 }, rl_godot_ships: { layers: 2, sqnr: 29 },
 };
 
-const options = { rounding: 'nearest', saturation: 'avoid', biasCorrection: true, attention: 'auto', concat: 'auto', memoryBound: 'both', overrides: [] } as const;
+const options = { rounding: 'nearest', saturation: 'avoid', biasCorrection: true, attention: 'auto', concat: 'auto', memoryBound: 'both', maxFloatMacs: 0, overrides: [] } as const;
 
 describe(`quantize-int8 on real models${shared === undefined ? ' (skipped: ../shared is absent)' : ''}`, () => {
   let runtime: OrtRuntime;

@@ -4,13 +4,14 @@ import { createRuntime, type OrtRuntime } from '../../../compiler/runtime/runtim
 import { loadTarget } from '../../../compiler/targets.ts';
 import { Editor } from '../../../ir/edit.ts';
 import { Diagnostic } from '../../../ir/diagnostic.ts';
-import type { Model } from '../../../ir/model.ts';
+import { Graph, Node, type Model } from '../../../ir/model.ts';
 import { calibrate } from '../../../passes/calibrate.ts';
 import { fold } from '../../../passes/fold.ts';
 import type { PassContext } from '../../../passes/pass.ts';
 import { quantize, quantizeInt8, type QuantizeOptions } from '../../../passes/quantize-int8.ts';
 import type { PlacementRecord } from '../../../passes/quantize/record.ts';
-import type { SensitivityRecord } from '../../../passes/quantize/sensitivity.ts';
+import type { NoiseMeter } from '../../../passes/quantize/measured-noise.ts';
+import { suspects, type Sensitivity, type SensitivityRecord } from '../../../passes/quantize/sensitivity.ts';
 import { Trials } from '../../../passes/quantize/trials.ts';
 import { noise, TestSource } from '../calibrate/source.ts';
 import { typed } from '../calibrate/run.ts';
@@ -19,7 +20,7 @@ import { loadModel } from '../../real-models.ts';
 import { supposed } from './supposed.ts';
 
 const weights = (seed: number, ...shape: readonly number[]): string => `{${Array.from(noise(seed, shape.reduce((product, size) => product * size, 1))).join(', ')}}`;
-const options = { rounding: 'nearest', saturation: 'ignore', biasCorrection: true, attention: 'auto', concat: 'auto', memoryBound: 'both', overrides: [] } as const;
+const options = { rounding: 'nearest', saturation: 'ignore', biasCorrection: true, attention: 'auto', concat: 'auto', memoryBound: 'both', maxFloatMacs: 0, overrides: [] } as const;
 const target = loadTarget('portable');
 
 /** Three layers; the second one reads a channel a thousand times as large as the others, which spoils the scale of what it reads, and ignores it. */
@@ -104,6 +105,20 @@ describe('sensitivity', () => {
   it('refuses a budget that cannot be held', async () => {
     const error: unknown = await run({ maxDrop: 1, maxFloatLayers: 0 }).then(() => undefined, (reason: unknown) => reason);
     expect(Diagnostic.is(error) && [error.code, error.step]).to.deep.equal(['quantize/max-drop', 'quantize-int8']);
+  });
+
+  it('suspects what makes most of the noise, though its prediction is the best', async () => {
+    const graph = new Graph('layers');
+    const layers = Array.from({ length: 40 }, (_, index): Sensitivity => {
+      const node = new Node(graph, 'Gemm', { name: `layer${index}` });
+      return { node, nodes: [node], macs: 1, predicted: index === 5 ? 0 : index, measured: undefined };
+    });
+    // A quantized copy, here, is what of it is float; layer 5 makes half of the noise.
+    const trials = { quantized: (float: readonly Node[]) => ({ model: float }) } as unknown as Trials<unknown>;
+    const meter = { noise: (float: readonly Node[]) => Promise.resolve(layers.reduce((sum, { node }, index) => sum + (float.includes(node) ? 0 : index === 5 ? 39 : 1), 0)) } as unknown as NoiseMeter;
+    const names = async (dominant: boolean): Promise<string[]> => Array.from(await suspects(layers, 2, dominant, trials, meter), ({ node }) => node.name);
+    expect(await names(false)).to.deep.equal(['layer39', 'layer38']);
+    expect(await names(true)).to.deep.equal(['layer39', 'layer38', 'layer5']);
   });
 
   for (const name of shared === undefined ? [] : ['mlperf_tiny_ic_resnet8', 'cifar10_resnet20', 'fastestdet']) {

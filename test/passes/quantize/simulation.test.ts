@@ -40,7 +40,7 @@ describe('quantize-int8 against a simulation', () => {
         const original = cloneModel(model);
         const placement = placementOf(original, target, defaultPlacement);
         expect(placement.weights).to.have.length.above(0);
-        const options = { rounding: 'nearest' as const, saturation: 'ignore' as const, biasCorrection: true, attention: 'auto' as const, concat: 'auto' as const, memoryBound: 'both' as const, overrides: [] };
+        const options = { rounding: 'nearest' as const, saturation: 'ignore' as const, biasCorrection: true, attention: 'auto' as const, concat: 'auto' as const, memoryBound: 'both' as const, maxFloatMacs: 0, overrides: [] };
         const statistics = supposed(model, quantizeInt8.wants!(model, { options, select: { has: () => true, everything: true }, target, sizes: new Map(), analysis: (analysis) => analysis.run(model) }));
         await runPass(model, quantizeInt8, options, { runtime, target, statistics });
         const { shape } = model.graph.inputs[0]!.type as { shape: readonly number[] };

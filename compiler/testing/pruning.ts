@@ -1,19 +1,19 @@
-import { inferTypes } from '../../../compiler/manager.ts';
-import { cloneModel } from '../../../ir/clone.ts';
-import { Editor } from '../../../ir/edit.ts';
-import type { Model, Node, Value } from '../../../ir/model.ts';
-import { sortModel } from '../../../ir/order.ts';
-import { randomFrom } from '../../../passes/random.ts';
-import type { Runtime } from '../../../passes/runtime.ts';
-import { followChannels } from '../../../passes/prune/channels.ts';
-import { concreteDims } from '../../../passes/prune/concrete.ts';
-import { cut } from '../../../passes/prune/cut.ts';
-import type { DimsOf, HeadMode } from '../../../passes/prune/flow.ts';
-import { channelsOf, type Channels } from '../../../passes/prune/groups.ts';
-import { permuted, zeroReaders } from '../../../passes/prune/oracle.ts';
-import { differenceOf, feedsAt, type Difference } from '../../../passes/prune/proof.ts';
-import { expectationOf, replay } from '../../../passes/prune/replay.ts';
-import { Ragged, survivorsOf, type Survivors } from '../../../passes/prune/survivors.ts';
+import { inferTypes } from '../manager.ts';
+import { cloneModel } from '../../ir/clone.ts';
+import { Editor } from '../../ir/edit.ts';
+import type { Model, Node, Value } from '../../ir/model.ts';
+import { sortModel } from '../../ir/order.ts';
+import { randomFrom } from '../../passes/random.ts';
+import type { Runtime } from '../../passes/runtime.ts';
+import { followChannels } from '../../passes/prune/channels.ts';
+import { concreteDims } from '../../passes/prune/concrete.ts';
+import { cut } from '../../passes/prune/cut.ts';
+import type { DimsOf, HeadMode } from '../../passes/prune/flow.ts';
+import { channelsOf, type Channels } from '../../passes/prune/groups.ts';
+import { permuted, zeroReaders } from '../../passes/prune/oracle.ts';
+import { differenceOf, feedsAt, type Difference } from '../../passes/prune/proof.ts';
+import { expectationOf, replay } from '../../passes/prune/replay.ts';
+import { Ragged, survivorsOf, type Survivors } from '../../passes/prune/survivors.ts';
 
 /** A model whose channels have been followed. */
 export interface Followed {
