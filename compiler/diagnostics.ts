@@ -1,5 +1,6 @@
 import { dataDiagnostics } from './diagnostics/data.ts';
 import { modelDiagnostics } from './diagnostics/model.ts';
+import { pruningDiagnostics } from './diagnostics/pruning.ts';
 import { quantizationDiagnostics } from './diagnostics/quantization.ts';
 import { runningDiagnostics } from './diagnostics/running.ts';
 import { runtimeDiagnostics } from './diagnostics/runtime.ts';
@@ -211,6 +212,7 @@ Names are those of the model as it was read: \`onnxpress inspect MODEL\` lists t
   ...runtimeDiagnostics,
   ...statisticsDiagnostics,
   ...dataDiagnostics,
+  ...pruningDiagnostics,
   ...quantizationDiagnostics,
   ...runningDiagnostics,
 };

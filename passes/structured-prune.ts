@@ -1,7 +1,7 @@
 import { cloneModel } from '../ir/clone.ts';
 import { Diagnostic } from '../ir/diagnostic.ts';
 import type { Model, Node, Value } from '../ir/model.ts';
-import { dtypeOfType } from '../ir/type.ts';
+import { dtypeOfType, shapeOf } from '../ir/type.ts';
 import { definePass, type PassContext, type PassDeclaration } from './pass.ts';
 import { followChannels } from './prune/channels.ts';
 import { concreteDims } from './prune/concrete.ts';
@@ -9,13 +9,15 @@ import { cut } from './prune/cut.ts';
 import { describeAfter, describeBefore } from './prune/describe.ts';
 import type { DimsOf } from './prune/flow.ts';
 import { channelsOf, type Channels } from './prune/groups.ts';
+import { statisticsFor } from './prune/importance/importance.ts';
 import { pruneOptions, type PruneOptions } from './prune/options.ts';
 import { zeroReaders, type Copy } from './prune/oracle.ts';
-import type { PruningRecord } from './prune/record.ts';
+import type { PruningRecord, RecoveryRecord } from './prune/record.ts';
 import { differenceOf, feedsAt } from './prune/proof.ts';
 import { expectationOf, replay } from './prune/replay.ts';
 import { selectChannels, type Removal } from './prune/select.ts';
-import { survivorsOf } from './prune/survivors.ts';
+import { recoverSequentially } from './prune/recover/sequential.ts';
+import { survivorsOf, type Survivors } from './prune/survivors.ts';
 
 /** Removes whole channels and rewires everything behind them. */
 export const structuredPrune: PassDeclaration<typeof pruneOptions> = definePass({
@@ -28,8 +30,8 @@ export const structuredPrune: PassDeclaration<typeof pruneOptions> = definePass(
   ].join('\n'),
   options: pruneOptions,
   idempotent: false,
-  needs: (options) => (wantsMoments(options) ? ['moments'] : []),
-  wants: (model, { options }) => ({ ranges: [], channels: [], moments: wantsMoments(options) ? [...model.graph.nodes()].filter((node) => node.is('Conv', 'Gemm', 'MatMul')).map((node) => node.name) : [] }),
+  needs: ({ importance }) => (importance === 'reconstruction' ? ['moments'] : importance === 'activation' ? ['ranges'] : []),
+  wants: (model, { options: { importance } }) => statisticsFor(importance, model),
   async run(model, context) {
     const { options, runtime, sizes, stat, remark, record } = context;
     const dims = await concreteDims(model, sizes, runtime);
@@ -40,21 +42,22 @@ export const structuredPrune: PassDeclaration<typeof pruneOptions> = definePass(
         remark({ kind: 'missed', rule: 'pinned', message: `${count} channels of '${name}' stay: ${reason}${chain.length > 1 ? ` (by way of ${chain.map((each) => `'${each}'`).join(', ')})` : ''}` });
       }
     }
-    const removal = await selectChannels(model, channels, options, { select: context.select, runtime, sizes, statistics: context.statistics.get() });
+    const removal = await selectChannels(model, channels, options, { select: context.select, runtime, sizes: withoutBatch(model, dims.sizes), statistics: context.statistics.get() });
     for (const { group, spared } of removal.groups) if (spared !== undefined) remark({ kind: 'missed', rule: 'spared', node: group.producers[0]!.node, message: `'${group.name}' loses nothing: it ${spared}` });
     if (removal.removed.size === 0) return;
-    const original = copyOf(model);
-    await rewire(model, channels, removal, dims, context);
-    const proof = options.verify ? await prove(model, channels, removal, original, dims, context) : null;
+    const [original, silenced] = [copyOf(model), copyOf(model)];
+    const survivors = survivorsOf(channels.flow, removal.removed);
+    await rewire(model, channels, survivors, dims, context);
+    const proof = options.verify ? await prove(model, channels, removal, silenced, dims, context) : null;
     tell(removal, context);
+    const recovery = await recover(model, original, survivors, channels, context);
     stat('channels removed', removal.removed.size);
-    record('pruning', { ...describeAfter(model, channels, removal.groups, before), proof } satisfies PruningRecord);
+    record('pruning', { ...describeAfter(model, channels, removal.groups, before), proof, ...(recovery !== undefined && { recovery }) } satisfies PruningRecord);
   },
 });
 
 /** Cuts the model, and proves that the channels stand where they must. */
-async function rewire(model: Model, channels: Channels, { removed }: Removal, dims: DimsOf & { readonly sizes: ReadonlyMap<string, number> }, { edit, runtime, signal }: PassContext<PruneOptions>): Promise<void> {
-  const survivors = survivorsOf(channels.flow, removed);
+async function rewire(model: Model, channels: Channels, survivors: Survivors, dims: DimsOf & { readonly sizes: ReadonlyMap<string, number> }, { edit, runtime, signal }: PassContext<PruneOptions>): Promise<void> {
   const expectation = expectationOf(channels.flow, survivors);
   cut(model, channels.flow, survivors, edit);
   signal.throwIfAborted();
@@ -71,7 +74,7 @@ async function prove(model: Model, channels: Channels, { removed }: Removal, ori
     return null;
   };
   if (!zeroReaders(channels, removed, original)) return unproved('removed channels meet a reduction without weights, where removing one changes the others');
-  const feeds = feedsAt(original.model, dims);
+  const feeds = feedsAt(model, dims);
   if (feeds === undefined) return unproved('an input has no known shape');
   let difference;
   try {
@@ -88,6 +91,19 @@ async function prove(model: Model, channels: Channels, { removed }: Removal, ori
     });
   }
   return difference.relative;
+}
+
+/** Fits the layers behind removed channels anew, as the options say. */
+async function recover(model: Model, original: Copy, survivors: Survivors, { flow }: Channels, context: PassContext<PruneOptions>): Promise<RecoveryRecord | undefined> {
+  const { options: { recover: method, data = 'calibration' }, remark } = context;
+  if (method === 'none') return undefined;
+  const changed = new Set(Array.from(flow.entries(), ([value]) => value).filter((value) => survivors.kept(value).length > 0));
+  const layers = await recoverSequentially(model, original, survivors, changed, await context.data(data), method !== 'mean', context);
+  for (const { node, used, dropped, repaired } of layers) {
+    const decibels = (share: number): string => (-10 * Math.log10(Math.max(share, 1e-12))).toFixed(1);
+    remark({ kind: 'applied', rule: 'recovered', message: `'${node}': ${used === 'none' ? 'left as it was' : `new ${used}`}, ${decibels(dropped)} dB → ${decibels(repaired)} dB on samples that were held out` });
+  }
+  return { method, layers };
 }
 
 function tell({ groups, cost: { before, after } }: Removal, { remark }: PassContext<PruneOptions>): void {
@@ -109,7 +125,8 @@ function copyOf(model: Model): Copy {
   return { model: cloneModel(model, { nodes, values }), nodes, values };
 }
 
-function wantsMoments({ importance, recover }: PruneOptions): boolean {
-  return importance === 'activation' || importance === 'reconstruction' || recover === 'mean' || recover === 'least-squares';
+/** Lengths of symbols that do not count samples: costs are per sample. */
+function withoutBatch({ graph }: Model, sizes: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const batches = new Set(graph.inputs.map(({ type }) => shapeOf(type)?.[0]));
+  return new Map([...sizes].filter(([symbol]) => !batches.has(symbol)));
 }
-

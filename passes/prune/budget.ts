@@ -18,6 +18,18 @@ export function isMet(budget: Budget, cost: PrunedCost, before: PrunedCost, prog
   return kinds.every((kind) => budget[kind] === undefined || cost[kind] <= (1 - (1 - budget[kind]) * progress) * before[kind]);
 }
 
+/** What is gained between two costs, as a share of the original one, over all figures of the budget. */
+export function gainOf(budget: Budget, from: PrunedCost, to: PrunedCost, before: PrunedCost): number {
+  return kinds.reduce((sum, kind) => (budget[kind] === undefined ? sum : sum + (from[kind] - to[kind]) / before[kind]), 0);
+}
+
+/** Throws `prune/budget` for a budget of something that cannot be counted: of shares of nothing none is too large. */
+export function checkCounted(budget: Budget, before: PrunedCost): void {
+  const uncounted = kinds.find((kind) => budget[kind] !== undefined && before[kind] === 0);
+  if (uncounted === undefined) return;
+  throw new Diagnostic('prune/budget', `the ${named[uncounted]} of this model cannot be counted`, { suggestion: 'Give sizes for the symbolic axes of its inputs, under `inputs` of the recipe, or a budget of something else.' });
+}
+
 /** The smallest number from 0 to `most` for which a condition holds that, once it holds, holds for all larger ones; undefined if it does not hold for `most`. */
 export function smallest(most: number, holds: (count: number) => boolean): number | undefined {
   if (!holds(most)) return undefined;

@@ -12,7 +12,8 @@ import type { Kept, Survivors } from './survivors.ts';
  * Rewires and cuts: first every node is told its new lengths and positions, then all constants are cut to what stays, and types follow. Names and order of the nodes stay, but for nodes that rules insert.
  */
 export function cut(model: Model, flow: Flow, survivors: Survivors, edit: Editor): void {
-  for (const node of [...model.graph.walk()]) relationOf(node)?.rewire?.(node, survivors, edit);
+  // Readers come first: a node that another one takes the place of takes its outputs along, and what is known of them.
+  for (const node of [...model.graph.walk()].reverse()) relationOf(node)?.rewire?.(node, survivors, edit);
   const changed = Array.from(flow.entries(), ([value]) => ({ value, kept: survivors.kept(value) })).filter(({ kept }) => kept.length > 0);
   // Lengths of constants are read from their tensors: all new ones are made before the first is changed.
   const tensors = changed.flatMap(({ value, kept }) => (value.constant === undefined ? [] : [{ value, tensor: cutTensor(value.constant, kept) }]));

@@ -11,7 +11,7 @@ export const pruneOptions = {
     },
     budget: {
       type: 'object', additionalProperties: false,
-      description: 'What may stay, instead of an amount: as few channels go as it takes. With several figures all are met.',
+      description: 'What may stay, instead of an amount: as few channels go as it takes. With several figures all are met. Where channels of several groups are ranked together by losses that add up (`reconstruction`), each is weighed against what the budget gains by it.',
       properties: {
         macs: { type: 'number', exclusiveMinimum: 0, maximum: 1, unit: 'ratio', description: 'The share of the multiply-accumulates that stays at most, counted on the pruned model.' },
         parameters: { type: 'number', exclusiveMinimum: 0, maximum: 1, unit: 'ratio', description: 'The share of the trained parameters that stays at most, counted on the pruned model.' },
@@ -48,6 +48,7 @@ export const pruneOptions = {
       type: 'string', enum: ['none', 'mean', 'max', 'sum', 'lamp'],
       description: 'What the scores of a group are divided by before groups are compared: nothing, or their mean, largest, or sum; `lamp` takes the square of each over the squares of those that are no smaller. `mean` if absent; `none` for importances that can be compared as they are (`lamp`, `reconstruction`, `random`).',
     },
+    residual: { type: 'boolean', default: true, description: 'Whether channels of sums of layers (residual streams) are removed as well. Every layer along a stream loses them, so that they cost more accuracy than channels inside of blocks; without training after it `false` is often better.' },
     roundTo: { type: 'integer', minimum: 1, maximum: 4096, default: 1, description: 'Widths that change are rounded up to a multiple of this number of channels; of what would be lost the best stays.' },
     maxRatio: { type: 'number', minimum: 0, maximum: 1, default: 0.9, unit: 'ratio', description: 'The largest share of its channels that a group may lose, at once or in steps.' },
     minKeep: { type: 'integer', minimum: 1, maximum: 1e6, default: 1, description: 'How many channels (or heads) of each group stay at least.' },
@@ -56,8 +57,8 @@ export const pruneOptions = {
     seed: { type: 'integer', minimum: 0, maximum: 4294967295, default: 0, description: 'Seed of the importance `random`.' },
     data: { type: 'string', format: 'reader', description: 'The samples that `recover` runs: a name under `data` of the recipe; `calibration` if absent.' },
     recover: {
-      type: 'string', enum: ['none', 'mean', 'least-squares', 'sequential'], default: 'none',
-      description: 'How layers that read removed channels are repaired: not at all; by the means of what is gone, in their biases; by weights fitted anew; or so layer by layer, on what the pruned model computes.',
+      type: 'string', enum: ['none', 'mean', 'least-squares'], default: 'none',
+      description: 'How layers behind removed channels are mended, one after the other, on samples: not at all; `mean`: their biases take up the means of what is missing; `least-squares`: their weights are fitted anew to what the original gave. Kept where it is better on rows that were held out.',
     },
     verify: { type: 'boolean', default: true, description: 'Runs the pruned model beside the original whose readers of removed channels have been silenced, and refuses it if they differ.' },
   },
@@ -67,4 +68,4 @@ export const pruneOptions = {
 export type PruneOptions = OptionsOf<typeof pruneOptions>;
 
 /** What of the options decides which channels go. */
-export type SelectionOptions = Pick<PruneOptions, 'scope' | 'layers' | 'importance' | 'roundTo' | 'maxRatio' | 'minKeep' | 'steps' | 'seed'> & Partial<Pick<PruneOptions, 'amount' | 'budget' | 'aggregate' | 'normalize'>>;
+export type SelectionOptions = Pick<PruneOptions, 'scope' | 'layers' | 'importance' | 'residual' | 'roundTo' | 'maxRatio' | 'minKeep' | 'steps' | 'seed'> & Partial<Pick<PruneOptions, 'amount' | 'budget' | 'aggregate' | 'normalize'>>;

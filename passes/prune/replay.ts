@@ -53,13 +53,11 @@ export function replay(model: Model, { atoms, heads, layouts, lengths }: Expecta
       const place = part === undefined ? 0 : ids.findIndex((id, at) => known.differ(id, part.ids[at]));
       if (part !== undefined && place < 0 && part.ids.length === ids.length) continue;
       if (ids.every((id) => atoms.pinOf(id) !== undefined)) continue;
-      // Nor is an axis with a single channel left one that can be followed to where the channel stands at several places.
-      if (part === undefined && value.producer?.inputs.some((input) => input !== undefined && (lost.has(input) || layouts.get(input)?.some((other) => other.ids.length < 2)))) {
+      // A single channel that is left is not followed where a reshape makes several places of an axis of length 1: there is nothing to confuse. Nor is what is made of it.
+      if (part === undefined && (ids.every((id) => known.root(id) === known.root(ids[0]!)) || value.producer?.inputs.some((input) => input !== undefined && lost.has(input)))) {
         lost.add(value);
         continue;
       }
-      // A single channel that is left is not followed where a reshape makes several places of an axis of length 1: there is nothing to confuse.
-      if (part === undefined && ids.every((id) => known.root(id) === known.root(ids[0]!))) continue;
       throw inconsistent(value.producer, `place ${place} on axis ${axes.join(',')} of '${value.name}' holds channel ${part === undefined ? 'none' : String(known.root(part.ids[place] ?? -1))} where ${known.root(ids[place]!)} was kept`);
     }
   }

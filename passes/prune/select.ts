@@ -1,9 +1,9 @@
 import { Diagnostic } from '../../ir/diagnostic.ts';
 import type { Model } from '../../ir/model.ts';
 import type { PassContext } from '../pass.ts';
-import { isMet, limits, smallest, unmet } from './budget.ts';
+import { checkCounted, gainOf, isMet, limits, smallest, unmet, type Budget } from './budget.ts';
 import type { Channels, ChannelGroup } from './groups.ts';
-import { combineFor, scoresOf } from './importance/importance.ts';
+import { addsUp, combineFor, scoresOf } from './importance/importance.ts';
 import { squareSums } from './importance/slabs.ts';
 import { Weights } from './importance/weights.ts';
 import type { SelectionOptions } from './options.ts';
@@ -47,7 +47,7 @@ export type SelectionContext = Pick<PassContext<unknown>, 'select' | 'runtime' |
 
 /**
  * Chooses the channels to remove: scores them, ranks them by `scope`, and takes the worst by amount or until a budget is met, within `maxRatio`, `minKeep` and what must stay. The model is not changed. Ties go by score, then group, then position.
- * Throws `prune/amount`, `prune/layers`, `prune/no-scores` and `prune/unreachable`.
+ * Throws `prune/amount`, `prune/budget`, `prune/layers`, `prune/no-scores` and `prune/unreachable`.
  */
 export async function selectChannels(model: Model, channels: Channels, options: SelectionOptions, context: SelectionContext): Promise<Removal> {
   checkAmount(options);
@@ -75,8 +75,8 @@ class ChannelSelection {
   private readonly places: readonly ReadonlyMap<number, number>[];
   private readonly scores: (Float64Array | undefined)[];
   private readonly unscored: (string | undefined)[];
-  /** Groups that may lose no more, and how many units had gone in all when that was first met. */
-  private readonly denied = new Map<number, number>();
+  /** Groups that may lose no more: why, and how many units had gone in all when that was first met. */
+  private readonly denied = new Map<number, { readonly at: number; readonly reason: string }>();
   /** Those among them that would have lost more by what was asked for. */
   private limited: ReadonlySet<number> = new Set();
   private readonly rounded = new Set<number>();
@@ -96,8 +96,11 @@ class ChannelSelection {
     this.widths = new Widths(flow);
     this.recount = new Recount(model, this.widths, context.sizes);
     this.before = this.recount.now();
+    if (limits(options.budget)) checkCounted(options.budget, this.before);
     this.placeOf = new Map(groups.flatMap(({ channels: own }, group) => own.map(({ root }, channel) => [root, { group, channel }] as const)));
-    this.outside = groups.map(({ producers }) => {
+    const streams = options.residual ? undefined : summedChannels(model, flow);
+    this.outside = groups.map(({ producers, channels: own }) => {
+      if (streams !== undefined && own.some(({ root }) => streams.has(root))) return 'is a sum of layers, and `residual` is off';
       const left = producers.find(({ node }) => !context.select.has(node));
       if (left === undefined) return undefined;
       return producers.some(({ node }) => context.select.has(node)) ? `is made by '${left.node.name}' too, which is not selected` : 'is not selected';
@@ -152,17 +155,36 @@ class ChannelSelection {
 
   /** The pools that are ranked together, with what they offer. `sizes` are those of the first step. */
   private rankings(sizes: readonly number[] | undefined, progress: number): Ranking[] {
-    const { options: { scope }, channels: { groups } } = this;
+    const { options: { scope, budget, importance }, channels: { groups } } = this;
     const classes = new Map<string, number[]>();
     this.pools.forEach((pool, index) => {
       const key = scope === 'layer' || this.amountOf(pool) !== undefined ? `pool ${index}` : scope === 'global' ? '' : `class ${signatureOf(pool.groups.map((group) => groups[group]!))}`;
       classes.set(key, [...classes.get(key) ?? [], index]);
     });
     return Array.from(classes.values(), (pools, at): Ranking => {
-      const candidates = pools.flatMap((pool) => this.offers[pool]!.candidates);
+      const offered = pools.flatMap((pool) => this.offers[pool]!.candidates);
+      const candidates = scope !== 'layer' && limits(budget) && addsUp(importance) ? this.perCost(offered, budget) : offered;
       const size = sizes?.[at] ?? candidates.length;
       const amount = this.amountOf(this.pools[pools[0]!]!);
       return { pools, size, gone: size - candidates.length, candidates, ...(amount !== undefined && { fixed: roundHalfEven(amount * progress * size) }) };
+    });
+  }
+
+  /** Losses over what the budget gains when a unit goes, so that as little as possible is lost for it. */
+  private perCost(candidates: readonly Candidate[], budget: Budget): Candidate[] {
+    const gains = new Map<string, number>();
+    this.widths.become(this.removed);
+    const now = this.recount.now();
+    return candidates.map((candidate) => {
+      const key = this.widths.footprint(candidate.unit);
+      let gain = gains.get(key);
+      if (gain === undefined) {
+        for (const root of candidate.unit) this.widths.remove(root);
+        gain = gainOf(budget, now, this.recount.now(), this.before);
+        for (const root of candidate.unit) this.widths.restore(root);
+        gains.set(key, gain);
+      }
+      return { ...candidate, score: gain > 0 ? candidate.score / gain : Infinity };
     });
   }
 
@@ -181,7 +203,7 @@ class ChannelSelection {
       const chosen = order.filter(({ ranking }) => counts[ranking]!++ < targets[ranking]!);
       if (progress === 1) this.refuseShortfall(rankings, targets, counts);
       const short = new Set(rankings.flatMap(({ pools }, ranking) => (counts[ranking]! < targets[ranking]! ? pools.flatMap((pool) => this.pools[pool]!.groups) : [])));
-      this.limited = new Set([...this.denied].filter(([group, at]) => short.has(group) || at < chosen.length).map(([group]) => group));
+      this.limited = new Set([...this.denied].filter(([group, { at }]) => short.has(group) || at < chosen.length).map(([group]) => group));
       this.removed = this.roundedRemoval(chosen);
       return;
     }
@@ -192,7 +214,7 @@ class ChannelSelection {
     if (count === undefined && progress === 1) throw unmet(budget, this.recount.now(), this.before, this.held());
     const fixed = order.filter(({ ranking }) => rankings[ranking]!.fixed !== undefined).length;
     const chosen = order.slice(0, Math.max(fixed, count ?? order.length));
-    this.limited = new Set([...this.denied].filter(([, at]) => at < chosen.length).map(([group]) => group));
+    this.limited = new Set([...this.denied].filter(([, { at }]) => at < chosen.length).map(([group]) => group));
     this.removed = this.roundedRemoval(chosen);
   }
 
@@ -207,8 +229,9 @@ class ChannelSelection {
       const own = new Map<number, number>();
       for (const root of unit) own.set(placeOf.get(root)!.group, (own.get(placeOf.get(root)!.group) ?? 0) + 1);
       const over = [...own].filter(([group, count]) => lost[group]! + count > caps[group]!.channels);
-      for (const [group] of over) if (!denied.has(group)) denied.set(group, taken);
-      if (over.length > 0 || widths.wouldEmpty(unit)) return false;
+      const emptied = over.length === 0 && widths.wouldEmpty(unit);
+      for (const [group] of emptied ? own : over) if (!denied.has(group)) denied.set(group, { at: taken, reason: emptied ? 'each part of what is split keeps one' : caps[group]!.reason });
+      if (over.length > 0 || emptied) return false;
       for (const [group, count] of own) lost[group]! += count;
       for (const root of unit) widths.remove(root);
       taken++;
@@ -247,7 +270,7 @@ class ChannelSelection {
       const own = pools.flatMap((pool) => this.pools[pool]!.groups);
       if (alone && (minKeep > 1 || own.some((group) => this.wishes[group]!.maxRatio !== undefined) || (fixed === undefined && amount! * size - most < 1))) return;
       const name = this.channels.groups[own[0]!]!.name;
-      throw tooMuch(alone ? `of '${name}'` : scope === 'global' ? 'of all groups' : `of '${name}' and the groups like it`, asked, most, size, summed(own.filter((group) => this.denied.has(group)).map((group) => [this.channels.groups[group]!.name, `may lose no more: ${this.caps[group]!.reason}`])));
+      throw tooMuch(alone ? `of '${name}'` : scope === 'global' ? 'of all groups' : `of '${name}' and the groups like it`, asked, most, size, summed(own.filter((group) => this.denied.has(group)).map((group) => [this.channels.groups[group]!.name, `may lose no more: ${this.denied.get(group)!.reason}`])));
     });
   }
 
@@ -256,7 +279,7 @@ class ChannelSelection {
     return summed(this.channels.groups.flatMap(({ name, channels }, index) => {
       const pin = channels.find((channel) => channel.pin !== undefined)?.pin;
       const reason = this.outside[index] ?? this.unscored[index] ?? this.offers[this.poolOf(index)]?.reason
-        ?? (this.rounded.has(index) ? `keeps widths that are multiples of ${this.options.roundTo}` : undefined) ?? (this.denied.has(index) ? `may lose no more: ${this.caps[index]!.reason}` : undefined)
+        ?? (this.rounded.has(index) ? `keeps widths that are multiples of ${this.options.roundTo}` : undefined) ?? (this.denied.has(index) ? `may lose no more: ${this.denied.get(index)!.reason}` : undefined)
         ?? (pin === undefined ? undefined : `has ${channels.filter((channel) => channel.pin !== undefined).length} of ${channels.length} channels that stay: ${pin.value === undefined ? 'one' : `'${pin.value.name}'`} ${pin.reason}`);
       return reason === undefined ? [] : [[name, reason] as const];
     }));
@@ -275,7 +298,7 @@ class ChannelSelection {
     return {
       group, norms, kept, scores: this.scores[index], energy: all > 0 ? left / all : 1,
       spared: kept.includes(false) || group.channels.every(({ pin }) => pin !== undefined) ? undefined : this.sparedBecause(index),
-      limit: this.limited.has(index) ? this.caps[index]!.reason : undefined,
+      limit: this.limited.has(index) ? this.denied.get(index)!.reason : undefined,
     };
   }
 
@@ -290,4 +313,10 @@ class ChannelSelection {
     if (this.rounded.has(index)) return `keeps all of its width when that is rounded up to a multiple of ${roundTo}`;
     return own === undefined ? 'has only channels that matter more than those that went' : `has ${this.offers[pool]!.candidates.length} channels that can go, of which an amount of ${own} rounds to none`;
   }
+}
+
+/** Channels of sums of two things that depend on the input: residual streams. */
+function summedChannels(model: Model, flow: Channels['flow']): ReadonlySet<number> {
+  const sums = [...model.graph.walk()].filter((node) => node.is('Add', 'Sum') && node.inputs.filter((value) => value !== undefined && value.constant === undefined).length > 1);
+  return new Set(sums.flatMap(({ outputs: [sum] }) => flow.layout(sum).flatMap(({ ids }) => Array.from(ids, (id) => flow.atoms.root(id)))));
 }

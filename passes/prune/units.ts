@@ -11,20 +11,29 @@ export interface Units {
 }
 
 /**
- * Puts channels into units. A channel in no box is a unit. Where boxes want as many of each row, a unit is the k-th worst of each row together (for several boxes, of each cell of their common refinement); where that cannot be,
- * as behind a channel shuffle, a unit is a whole slice of the box. `roots` are the channels in question, in order; `boxes` those in which they stand; `isFree` says which of them can go; `score` which is worst.
+ * Puts channels into units. A channel in no box is a unit, and one that stands in all rows of its boxes alike. Where boxes want as many of each row, a unit is the k-th worst of each row together (for several boxes, of each cell of their
+ * common refinement); where that cannot be, as behind a channel shuffle, a unit is a whole slice of the box. `groups` are the channels in question, in order; `boxes` those in which they stand; `isFree` says which of them can go; `score` which is worst.
  */
-export function unitsOf(roots: readonly number[], boxes: readonly Box[], isFree: (root: number) => boolean, score: (root: number) => number): Units {
-  const free = roots.filter(isFree);
+export function unitsOf(groups: readonly (readonly number[])[], boxes: readonly Box[], isFree: (root: number) => boolean, score: (root: number) => number): Units {
+  const free = groups.flat().filter(isFree);
   const boxed = new Set(boxes.flatMap((box) => [...box.roots]));
   const single = free.filter((root) => !boxed.has(root)).map((root) => [root]);
   const inside = free.filter((root) => boxed.has(root));
   if (inside.length === 0) return { units: single };
-  const evenly = ranked(inside, boxes, score);
-  const found = evenly.length > 1 && boxes.every((box) => hitsEvenly(box, evenly)) ? evenly : slices(inside, boxes, isFree);
+  const alike = inside.map((root) => [root]).filter((unit) => boxes.every((box) => hitsEvenly(box, [unit])));
+  const rest = ranked(inside.filter((root) => !alike.some(([own]) => own === root)), boxes, score);
+  const choices = [boxes.every((box) => hitsEvenly(box, rest)) ? [...alike, ...rest] : alike, slices(inside, boxes, isFree)].map((units) => units.filter((unit) => !takesAll(unit, groups)));
+  // Better several units of the second kind than one of the first, which leaves no choice.
+  const found = choices.find(({ length }) => length > 1) ?? choices.find(({ length }) => length > 0) ?? [];
   if (found.length > 0) return { units: [...single, ...found] };
   const shapes = boxes.map(({ lengths }) => lengths.join('×')).join(', ');
   return { units: single, reason: `has channels in ${boxes.length === 1 ? 'an arrangement' : 'arrangements'} of ${shapes}, of which no choice leaves rows of one length` };
+}
+
+/** True if a unit has all channels of a group: it can never go. */
+function takesAll(unit: Unit, groups: readonly (readonly number[])[]): boolean {
+  const own = new Set(unit);
+  return groups.some((group) => group.every((root) => own.has(root)));
 }
 
 /** The k-th worst channel of each cell together: cells are the channels that stand in the same rows of all boxes. */
@@ -43,7 +52,7 @@ function ranked(free: readonly number[], boxes: readonly Box[], score: (root: nu
   }
   // The sort is stable: of equals the first goes first.
   const sorted = Array.from(cells.values(), (cell) => cell.sort((a, b) => score(a) - score(b)));
-  return Array.from({ length: Math.min(...sorted.map(({ length }) => length)) }, (_, rank) => sorted.map((cell) => cell[rank]!));
+  return Array.from({ length: sorted.length === 0 ? 0 : Math.min(...sorted.map(({ length }) => length)) }, (_, rank) => sorted.map((cell) => cell[rank]!));
 }
 
 /** True if every unit stands equally often in all rows of a box, or nowhere in it. */

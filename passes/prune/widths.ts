@@ -67,6 +67,13 @@ export class Widths {
     return false;
   }
 
+  /** Where channels stand, as a text: those with the same one change the same widths by as much. */
+  footprint(roots: readonly number[]): string {
+    const places = new Map<number, number>();
+    for (const root of roots) for (const [at, times] of this.standsIn.get(root) ?? []) places.set(at, (places.get(at) ?? 0) + times);
+    return [...places].sort(([a], [b]) => a - b).join(';');
+  }
+
   /** The arrangements in which something changed since the last call. */
   takeChanged(): number[] {
     const changed = [...this.changed];

@@ -8,7 +8,7 @@ import { root } from '../paths.ts';
 
 /** Areas of codes; a quoted text that begins with one of them and a slash is a code. Remarks of passes are made from rules, and have no rows. */
 const areas = [
-  'accept', 'bisect', 'data', 'edit', 'eval', 'export', 'fold', 'input', 'internal', 'model', 'opset', 'output', 'plugin', 'quantize', 'recipe', 'runtime', 'select', 'statistics', 'target', 'tensor', 'testing', 'text', 'usage', 'verify',
+  'accept', 'bisect', 'data', 'edit', 'eval', 'export', 'fold', 'input', 'internal', 'model', 'opset', 'output', 'plugin', 'prune', 'quantize', 'recipe', 'runtime', 'select', 'statistics', 'target', 'tensor', 'testing', 'text', 'usage', 'verify',
 ];
 const literal = new RegExp(`'((?:${areas.join('|')})/[a-z0-9]+(?:-[a-z0-9]+)*)'`, 'g');
 

@@ -8,6 +8,7 @@ import { header } from './header.ts';
 import { layerSection } from './layers.ts';
 import { html, Markup } from './markup.ts';
 import { noiseProfile } from './profile.ts';
+import { pruningSections } from './pruning.ts';
 import { placementRecord } from './records.ts';
 import { script } from './script.ts';
 import { stepSection } from './steps.ts';
@@ -42,6 +43,7 @@ ${header(report, placement)}
 ${warningSection(report)}
 ${evaluationSection(report)}
 ${stepSection(report)}
+${pruningSections(report)}
 ${noiseProfile(layers)}
 ${floatSection(layers)}
 ${layerSection(layers, placement)}

@@ -34,6 +34,10 @@ bdi { overflow-wrap: anywhere; }
 .plot span { position: absolute; padding: 0 .2rem; white-space: nowrap; } span.bound { color: var(--red); } .plot .zero { transform: translateX(-50%); }
 .plot .tick, .profile .tick { position: absolute; left: 0; transform: translateY(-50%); color: var(--dim); font-size: .75rem; line-height: 1; padding: .1rem .2rem; } .plot .tick { background: var(--page); border-radius: 2px; } .tick sup { line-height: 0; }
 .profile { position: relative; padding-left: 2.2rem; margin: .8rem 0; } .profile svg { display: block; width: 100%; height: 11rem; overflow: visible; } .dot, .ring { fill: none; stroke-linecap: round; vector-effect: non-scaling-stroke; } .dot { stroke: var(--blue); stroke-width: 6; } .ring { stroke: var(--red); stroke-width: 13; }
+.stayed { fill: var(--bars); } .gone { fill: var(--red); } .key svg { width: .7em; height: .7em; } section > details > summary { cursor: pointer; color: var(--dim); margin: .3rem 0; } h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
+.multiples { display: block; font-size: 12px; } .multiples text { fill: var(--text); } .multiples .dim, .multiples .row { fill: var(--dim); } .multiples .row { text-anchor: end; font-size: 9px; }
+.groups { margin: .6rem 0; } .groups details { border-bottom: 1px solid var(--line); content-visibility: auto; contain-intrinsic-size: auto 2.1rem; font-size: .9rem; overflow-wrap: anywhere; } .groups summary { cursor: pointer; padding: .3rem; } .groups summary:hover, .groups [open] summary { background: var(--soft); }
+.norms { max-width: 46rem; border-bottom: 1px solid var(--dim); } .norms svg { display: block; width: 100%; height: 6rem; }
 .worst { margin: .4rem 0; padding-left: 1.4rem; }
 @media screen and (max-width: 48rem) {
   .list summary { grid-template-columns: 3rem 1fr 1fr; } .head { display: none; } .list summary span:nth-child(2), .list summary span:nth-child(3), .list summary span:nth-child(6) { grid-column: 2 / -1; } .list summary span:nth-child(6) { margin-top: .3rem; }
@@ -42,6 +46,6 @@ bdi { overflow-wrap: anywhere; }
 }
 @media print {
   :root { color-scheme: light; --page: #fff; --text: #000; --dim: #444; --line: #bbb; --soft: #fff; --blue: #0067a3; --bars: #5b8fb9; --red: #bf4b00; --lost: #bf4b0026; }
-  body { font-size: 10pt; padding: 0; max-width: none; } .controls { display: none; } .list summary span:nth-child(1)::before { content: none !important; } .head { position: static; } .list details { break-inside: avoid; content-visibility: visible; } * { print-color-adjust: exact; } .list summary, .head { grid-template-columns: 1.6rem 3fr 3fr 4rem 6.6rem 6rem; gap: 0 .5rem; font-size: 9pt; } h2, h4 { break-after: avoid; } tr { break-inside: avoid; }
+  body { font-size: 10pt; padding: 0; max-width: none; } .controls { display: none; } .list summary span:nth-child(1)::before { content: none !important; } .head { position: static; } .list details, .groups details { break-inside: avoid; content-visibility: visible; } * { print-color-adjust: exact; } .list summary, .head { grid-template-columns: 1.6rem 3fr 3fr 4rem 6.6rem 6rem; gap: 0 .5rem; font-size: 9pt; } h2, h4 { break-after: avoid; } tr { break-inside: avoid; }
 }
 `;

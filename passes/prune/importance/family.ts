@@ -22,6 +22,8 @@ export interface Scoring {
 export interface Family {
   readonly aggregate: Aggregate;
   readonly normalize: Normalize;
+  /** True if scores are losses that add up, over places and channels: they can be weighed against what is gained. */
+  readonly adds?: true;
   /**
    * The scores of a group's channels, in their order, for each place where they are scored; NaN for a channel that has none there. Low scores go first. Or why there are none: the end of a sentence that begins with the group.
    */

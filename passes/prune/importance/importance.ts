@@ -32,6 +32,9 @@ export function scoresOf(group: ChannelGroup, { importance, aggregate, normalize
 /** How several scores become one; NaN where there are none. */
 export const combineFor = ({ importance, aggregate }: ImportanceOptions): ((scores: readonly number[]) => number) => aggregates[aggregate ?? families[importance].aggregate];
 
+/** True if the scores of an importance are losses that add up. */
+export const addsUp = (importance: SelectionOptions['importance']): boolean => families[importance].adds === true;
+
 const sum = (scores: readonly number[]): number => scores.reduce((total, score) => total + score, 0);
 
 const aggregates: Readonly<Record<Aggregate, (scores: readonly number[]) => number>> = {

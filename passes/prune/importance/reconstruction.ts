@@ -8,8 +8,8 @@ import { unreadable, type Weights } from './weights.ts';
 /** Share of the mean variance that is added to all variances, so that the covariance can be inverted; ten times more until it can. */
 const damping = 0.01;
 
-/** E[xxᵀ] − μμᵀ with damped diagonal, size × size row by row, in float64. Undefined for moments that are not finite. */
-export function dampedCovariance({ size, mean, gram }: Pick<LayerMoments, 'size' | 'mean' | 'gram'>): Float64Array | undefined {
+/** E[xxᵀ] − μμᵀ with damped diagonal, size × size row by row, in float64, and its Cholesky factor. Undefined for moments that are not finite. */
+export function dampedCovariance({ size, mean, gram }: Pick<LayerMoments, 'size' | 'mean' | 'gram'>): { readonly covariance: Float64Array; readonly factor: Float64Array } | undefined {
   const covariance = new Float64Array(size * size);
   for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) covariance[i * size + j] = gram[i * size + j]! - mean[i]! * mean[j]!;
   let trace = 0;
@@ -18,14 +18,15 @@ export function dampedCovariance({ size, mean, gram }: Pick<LayerMoments, 'size'
   for (let share = damping; share < 1e6; share *= 10) {
     const damped = covariance.slice();
     for (let i = 0; i < size; i++) damped[i * (size + 1)]! += trace === 0 ? 1 : (share * trace) / size;
-    if (cholesky(damped.slice(), size)) return damped;
+    const factor = damped.slice();
+    if (cholesky(factor, size)) return { covariance: damped, factor };
   }
   return undefined;
 }
 
 /**
  * One layer Y = W X whose weights are fitted anew when rows of X go: with covariance C, removing the rows P and fitting the others leaves the error tr W_P ([C⁻¹]_PP)⁻¹ W_Pᵀ (Hassibi & Stork 1993; reference on pruning, §3.2). `weights` is
- * outputs × size, row by row. All in float64.
+ * outputs × size, row by row; `factor` the Cholesky factor of C, found if it is not given. All in float64.
  */
 export class Refit {
   private readonly weights: Float64Array;
@@ -34,8 +35,10 @@ export class Refit {
   private readonly outputs: number;
   /** L⁻¹ of C = L Lᵀ, made when first asked for. */
   private inverse: Float64Array | undefined;
+  private factor: Float64Array | undefined;
 
-  constructor(weights: Float64Array, covariance: Float64Array, size: number) {
+  constructor(weights: Float64Array, covariance: Float64Array, size: number, factor?: Float64Array) {
+    this.factor = factor;
     this.weights = weights;
     this.covariance = covariance;
     this.size = size;
@@ -59,7 +62,7 @@ export class Refit {
 
   /** The error that is left when these rows go. */
   errorWithout(rows: readonly number[]): number {
-    const inverse = this.inverse ??= invertedFactor(this.covariance, this.size);
+    const inverse = this.inverse ??= inverted(this.factored(), this.size);
     const { size, outputs, weights } = this;
     const count = rows.length;
     // [C⁻¹]_PP = (L⁻¹)_:Pᵀ (L⁻¹)_:P
@@ -105,7 +108,14 @@ export class Refit {
       solve(factor, count, x);
       for (let a = 0; a < count; a++) x[a]! += weights[output * size + left[a]!]!;
     }
-    return new Refit(fitted, own, count);
+    return new Refit(fitted, own, count, factor);
+  }
+
+  private factored(): Float64Array {
+    if (this.factor !== undefined) return this.factor;
+    this.factor = this.covariance.slice();
+    cholesky(this.factor, this.size);
+    return this.factor;
   }
 }
 
@@ -123,9 +133,7 @@ function solve(factor: Float64Array, size: number, x: Float64Array): void {
 }
 
 /** L⁻¹, row by row: the lower triangle. */
-function invertedFactor(matrix: Float64Array, size: number): Float64Array {
-  const factor = matrix.slice();
-  cholesky(factor, size);
+function inverted(factor: Float64Array, size: number): Float64Array {
   const inverse = new Float64Array(size * size);
   for (let i = 0; i < size; i++) {
     const row = i * size;
@@ -146,7 +154,7 @@ const known = new WeakMap<Weights, Map<Member, ReadonlyMap<number, number> | str
 
 /** Σ over the layers that read a channel of the error that is left when it goes and they are fitted anew, as a share of the power of what they give. */
 export const reconstruction: Family = {
-  aggregate: 'sum', normalize: 'none',
+  aggregate: 'sum', normalize: 'none', adds: true,
   score(group, scoring) {
     if (group.consumers.length === 0) return 'is read by no layer with weights';
     const found: Float64Array[] = [];
@@ -175,9 +183,9 @@ function errorsOf(member: Member, { weights, statistics }: Scoring): ReadonlyMap
   outputs.forEach((output, at) => {
     for (let column = 0; column < moments.size; column++) rows[at * moments.size + column] = data[output * matrix.rowStride + column * matrix.columnStride]!;
   });
-  const covariance = dampedCovariance(moments);
-  if (covariance === undefined) return `is read by '${node.name}', the second moments of whose input are not finite`;
-  const layer = new Refit(rows, covariance, moments.size);
+  const damped = dampedCovariance(moments);
+  if (damped === undefined) return `is read by '${node.name}', the second moments of whose input are not finite`;
+  const layer = new Refit(rows, damped.covariance, moments.size, damped.factor);
   const power = layer.power();
   const columnsOf = new Map<number, number[]>();
   const gone: number[] = [];

@@ -23,7 +23,7 @@ export function entriesOf(list: Value | undefined, axesOf: AxesOf): readonly Ent
   const x = node?.inputs[0];
   switch (node?.domain === '' ? node.op : undefined) {
     case 'Shape':
-      return x && axesOf(x)?.map((_, axis) => ({ of: x, axis })).slice(node!.int('start', 0), node!.int('end'));
+      return x && axesOf(x)?.map((_, axis) => ({ of: x, axis })).slice(node.int('start', 0), node.int('end'));
     case 'Concat': {
       const pieces = node!.inputs.map((piece) => entriesOf(piece, axesOf));
       return pieces.every((piece) => piece !== undefined) ? pieces.flat() : undefined;

@@ -43,7 +43,7 @@ export function poolsOf({ groups, boxes }: Channels): Pool[] {
 
 /** The units of a pool with their scores. `scoreOf` gives NaN for a channel that must stay. */
 export function offerOf(index: number, { groups: own, boxes }: Pool, { groups }: Channels, scoreOf: (root: number) => number, combine: (scores: readonly number[]) => number): Offer {
-  const roots = own.flatMap((group) => groups[group]!.channels.map(({ root }) => root));
+  const roots = own.map((group) => groups[group]!.channels.map(({ root }) => root));
   const { units, reason } = unitsOf(roots, boxes, (root) => !Number.isNaN(scoreOf(root)), scoreOf);
   const candidates = units.map((unit, position) => ({ unit, score: combine(unit.map(scoreOf)), pool: index, position }));
   return { candidates, ...(reason !== undefined && { reason }) };

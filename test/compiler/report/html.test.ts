@@ -8,6 +8,7 @@ import type { Report } from '../../../compiler/report/report.ts';
 import type { ClassRecord, PlacementRecord } from '../../../passes/quantize/record.ts';
 import { recipe, Workplace } from '../workplace.ts';
 import { checkPage, type PageElement } from './page-check.ts';
+import { pruned } from './prunings.ts';
 import { evaluation, layer, placement, quantized, report, step } from './reports.ts';
 
 /** The layers of a page: their ids, and what they are sorted and filtered by. */
@@ -33,6 +34,7 @@ const reports: Readonly<Record<string, Report>> = {
   'remarks without quantization': report([step({ remarks: [{ kind: 'applied', rule: 'fold/x', message: 'folded', node: { name: 'n', op: 'Conv', origin: ['n'] } }] })]),
   'steps that did not run': report([step({ id: 'a', skipped: 'its condition does not hold' }), step({ id: 'b', reverted: 'missed its budget' })]),
   quantization: quantized(mixed),
+  pruning: pruned(),
   'all in int8': quantized([layer('a')]),
   'nothing in int8': quantized(mixed.slice(3)),
   'times, selections and options': report([step({ selected: ['n'], options: { amount: 0.3, list: [1, 'x'] }, stats: { things: 3 } })], { timings: { fold: 12.5 } }),

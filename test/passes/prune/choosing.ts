@@ -10,7 +10,7 @@ import type { Runtime } from '../../../passes/runtime.ts';
 import type { Statistics } from '../../../passes/statistics/statistics.ts';
 
 /** What options say if a recipe does not. */
-const defaults: SelectionOptions = { scope: 'layer', layers: [], importance: 'l2', roundTo: 1, maxRatio: 0.9, minKeep: 1, steps: 1, seed: 0 };
+const defaults: SelectionOptions = { scope: 'layer', layers: [], importance: 'l2', residual: true, roundTo: 1, maxRatio: 0.9, minKeep: 1, steps: 1, seed: 0 };
 
 export interface Choice extends Followed {
   readonly removal: Removal;
@@ -21,8 +21,8 @@ export interface Choice extends Followed {
 }
 
 /** Parses a graph, follows its channels and selects some. */
-export async function choose(text: string, options: Partial<SelectionOptions>, runtime: Runtime, { selected = () => true, statistics, opset = 18 }: { selected?: (node: Node) => boolean; statistics?: Partial<Statistics>; opset?: number } = {}): Promise<Choice> {
-  const subject = await open(text, runtime, opset);
+export async function choose(text: string, options: Partial<SelectionOptions>, runtime: Runtime, { selected = () => true, statistics, opset = 18, heads }: { selected?: (node: Node) => boolean; statistics?: Partial<Statistics>; opset?: number; heads?: 'heads' | 'features' } = {}): Promise<Choice> {
+  const subject = await open(text, runtime, opset, heads);
   const removal = await selectChannels(subject.model, subject.channels, { ...defaults, ...options }, {
     select: { has: selected, everything: false }, runtime, sizes: new Map(), statistics: statistics as Statistics | undefined,
   });
@@ -30,10 +30,10 @@ export async function choose(text: string, options: Partial<SelectionOptions>, r
   return { ...subject, removal, group, gone: (node) => group(node).kept.flatMap((kept, at) => (kept ? [] : [at])) };
 }
 
-export async function open(text: string, runtime: Runtime, opset = 18): Promise<Followed> {
+export async function open(text: string, runtime: Runtime, opset = 18, heads: 'heads' | 'features' = 'heads'): Promise<Followed> {
   const model = parseModel(`<ir_version: 8, opset_import: ["" : ${opset}]> g ${text}`, { name: 'case', fill: filled });
   normalizeModel(model, new Editor(model));
-  return followed(model, runtime);
+  return followed(model, runtime, heads);
 }
 
 /** A weight whose slab along its first axis number c is filled with `norms[c]`. */

@@ -22,7 +22,7 @@ describe('selection of channels', () => {
 
   const refused = async (work: Promise<unknown>, code: string): Promise<Diagnostic> => {
     const error = await work.then(() => undefined, (thrown: unknown) => thrown);
-    if (!(error instanceof Diagnostic)) throw error ?? new Error('nothing was refused');
+    if (!(error instanceof Diagnostic)) throw error instanceof Error ? error : new Error('nothing was refused');
     expect(error.code).to.equal(code);
     return error;
   };
@@ -65,6 +65,13 @@ describe('selection of channels', () => {
       expect((await choose(residual, { amount: 0.125, aggregate: 'max' }, runtime)).gone('a')).to.deep.equal([6]);
       expect((await choose(residual, { amount: 0.125, aggregate: 'sum' }, runtime)).gone('a')).to.deep.equal([7]);
       await prove(await choose(residual, { amount: 0.25 }, runtime));
+    });
+
+    it('leaves sums of layers alone where `residual` is off', async () => {
+      const choice = await choose(residual, { amount: 0.5, residual: false }, runtime);
+      expect([choice.gone('a').length, choice.gone('b').length]).to.deep.equal([0, 8]);
+      expect(choice.group('a').spared).to.match(/sum of layers/);
+      await prove(choice);
     });
 
     it('loses less and less as the amount falls', async () => {
@@ -183,6 +190,21 @@ describe('selection of channels', () => {
       await prove(choice);
     });
 
+    it('takes as many of two groups that are the rows of one arrangement', async () => {
+      const text = `(float[N,3,8,8] x) => (float y) <${slabs('u', [4, 3, 1, 1], [1, 4, 2, 3])}, ${slabs('v', [4, 3, 1, 1], [9, 6, 8, 7])}, ${weights('w[2,8,1,1]')}, int64[5] rows = {0,2,4,8,8}, int64[4] flat = {0,8,8,8}>
+        { a = Conv (x, u)  b = Conv (x, v)  c = Concat <axis = 1> (a, b)  r = Reshape (c, rows)  s = Relu (r)  m = Reshape (s, flat)  y = Conv (m, w) }`;
+      for (const scope of ['layer', 'global'] as const) {
+        const choice = await choose(text, { amount: 0.5, scope, normalize: 'none' }, runtime);
+        expect([choice.gone('a'), choice.gone('b')]).to.deep.equal([[0, 2], [1, 3]]);
+        await prove(choice);
+      }
+      const limited = await choose(text, { amount: 0.75, layers: [{ nodes: [(await choose(text, { amount: 0 }, runtime)).group('b').group.name], maxRatio: 0.25 }] }, runtime);
+      expect([limited.gone('a'), limited.gone('b')], 'the other has to follow').to.deep.equal([[0], [1]]);
+      const half = await choose(text, { amount: 0.5 }, runtime, { selected: ({ outputs }) => outputs[0]!.name !== 'b' });
+      expect(half.removal.removed.size).to.equal(0);
+      expect(half.group('a').spared).to.match(/^has channels in an arrangement of 2×4/);
+    });
+
     it('takes whole groups of a grouped convolution', async () => {
       const text = `(float[N,3,4,4] x) => (float y) <${weights('u[8,3,1,1] v[8,2,3,3] w[4,8,1,1]')}> { a = Conv (x, u)  b = Conv <group = 4> (a, v)  y = Conv (b, w) }`;
       const choice = await choose(text, { amount: 0.5 }, runtime);
@@ -249,9 +271,18 @@ describe('selection of channels', () => {
       group('a').norms.forEach((norm, at) => { expect(norm / Math.SQRT2).to.be.closeTo([0.9, 8, 70][at]!, 1e-5); });
     });
 
+    it('weights of quantized operators, by their scales and zero points', async () => {
+      const text = `(uint8[N,2,4,4] x) => (uint8 y) <float s = {0.1}, uint8 z = {128}, int8[3,2,1,1] u = {90,90, 80,80, 70,70}, float[3] scales = {0.01, 0.1, 1.0}, int8[3] zeros = {10,0,0}, int8[2,3,1,1] w = {1,2,3,4,5,6}, float one = {1.0}, int8 none = {0}>
+        { a = QLinearConv (x, s, z, u, scales, zeros, s, z)  y = QLinearConv (a, s, z, w, one, none, s, z) }`;
+      const { group, gone } = await choose(text, { amount: 0.34 }, runtime);
+      expect(gone('a')).to.deep.equal([0]);
+      // Scales are float32 numbers.
+      group('a').norms.forEach((norm, at) => { expect(norm / Math.SQRT2 / [0.8, 8, 70][at]!).to.be.closeTo(1, 1e-7); });
+    });
+
     it('activation, by what was seen of each position', async () => {
       const text = `(float[N,3] x) => (float y) <${weights('u[3,4]')}, float[4,2] w = {1.0,1.0, 1.0,1.0, 2.0,2.0, 1.0,0.0}> { a = MatMul (x, u)  r = Relu (a)  y = MatMul (r, w) }`;
-      const seen = { axis: 1, samples: 1, mean: new Float64Array(4), absMax: new Float64Array(4), meanSquare: Float64Array.of(4, 1, 1, 9) };
+      const seen = { axis: 1, samples: 1, mean: new Float64Array(4), absMax: new Float64Array(4), meanAbsMax: new Float64Array(4), meanSquare: Float64Array.of(4, 1, 1, 9) };
       const { group, gone } = await choose(text, { amount: 0.25, importance: 'activation', normalize: 'none' }, runtime, { statistics: { channels: new Map([['r', seen]]), moments: new Map() } });
       expect([...group('a').scores!].map((score) => score ** 2)).to.deep.equal([8, 2, 8, 9].map((each) => Math.sqrt(each) ** 2));
       expect(gone('a')).to.deep.equal([1]);
@@ -325,6 +356,25 @@ describe('selection of channels', () => {
       const { message, notes } = await refused(choose(chain, { budget: { macs: 0.01 }, maxRatio: 0.5 }, runtime), 'prune/unreachable');
       expect(message).to.match(/^the budget cannot be met: with all removed that may go, \d+\.\d % of the multiply-accumulates stay where 1\.0 % may$/);
       expect(notes?.length).to.be.greaterThan(0);
+    });
+
+    it('refuses a budget of what cannot be counted', async () => {
+      const text = chain.replace('float[N,3,8,8]', 'float[N,3,H,W]');
+      expect((await refused(choose(text, { budget: { macs: 0.5 } }, runtime), 'prune/budget')).suggestion).to.include('`inputs`');
+      expect((await choose(text, { budget: { parameters: 0.5 } }, runtime)).removal.removed.size).to.be.greaterThan(0);
+    });
+
+    it('weighs losses against what is gained', async () => {
+      const ones = (name: string, rows: number, columns: number): string => `float[${rows},${columns}] ${name} = {${Array<string>(rows * columns).fill('1.0').join()}}`;
+      const text = `(float[N,30] x) => (float y) <${ones('u', 30, 4)}, ${ones('v', 4, 10)}, ${ones('w', 10, 2)}> { a = MatMul (x, u)  r = Relu (a)  b = MatMul (r, v)  s = Relu (b)  y = MatMul (s, w) }`;
+      const [b, y] = (await choose(text, { amount: 0 }, runtime)).removal.groups.flatMap(({ group: { consumers } }) => consumers.map(({ node }) => node.name));
+      const identity = (size: number) => ({ groups: 1, size, columns: 9, mean: new Float64Array(size), gram: Float64Array.from({ length: size * size }, (_, at) => (at % (size + 1) === 0 ? 1 : 0)) });
+      const statistics = { channels: new Map(), moments: new Map([[b!, identity(4)], [y!, identity(10)]]) };
+      // A channel of a is a quarter of what its reader gives, and saves 40 of 180; one of b is a tenth, and saves 6.
+      const weighed = await choose(text, { budget: { macs: 0.75 }, scope: 'global', importance: 'reconstruction' }, runtime, { statistics });
+      expect([weighed.gone('a'), weighed.gone('b')]).to.deep.equal([[0, 1], []]);
+      const ranked = await choose(text, { amount: 0.3, scope: 'global', importance: 'reconstruction' }, runtime, { statistics });
+      expect([ranked.gone('a'), ranked.gone('b')]).to.deep.equal([[], [0, 1, 2, 3]]);
     });
 
     it('predicts a time', async () => {

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { filled } from '../../../../compiler/testing/feeds.ts';
+import { parseModel } from '../../../../ir/text/index.ts';
 import { cholesky } from '../../../../passes/rounding/cholesky.ts';
 import { medianDistances } from '../../../../passes/prune/importance/fpgm.ts';
-import { normalized } from '../../../../passes/prune/importance/importance.ts';
+import { normalized, statisticsFor } from '../../../../passes/prune/importance/importance.ts';
 import { lampScores } from '../../../../passes/prune/importance/lamp.ts';
 import { dampedCovariance, Refit } from '../../../../passes/prune/importance/reconstruction.ts';
 import { absoluteSums, slabRows, squareSums } from '../../../../passes/prune/importance/slabs.ts';
@@ -56,6 +58,18 @@ describe('importance', () => {
     expect([...normalized(scores, 'max')]).to.deep.equal([1 / 6, 2 / 6, NaN, 1]);
     expect([...normalized(scores, 'none')]).to.deep.equal([...scores]);
     expect([...normalized(Float64Array.of(0, 0), 'mean')]).to.deep.equal([0, 0]);
+  });
+});
+
+describe('statistics that importances want', () => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 18]> g (float[N,4,8,8] x) => (float y) <float[6,4,1,1] u = "random 1", float[6,1,3,3] d = "random 2", float[6,3,2,2] t = "random 3", float[3,2] w = "random 4">
+    { a = Conv (x, u)  b = Conv <group = 6> (a, d)  c = ConvTranspose (b, t)  p = GlobalAveragePool (c)  f = Flatten (p)  y = Gemm (f, w) }`, { name: 'case', fill: filled });
+  const names = [...model.graph.nodes()].filter((node) => node.is('Conv', 'Gemm') && node.int('group', 1) === 1).map(({ name }) => name);
+
+  it('are second moments for reconstruction, figures of channels for activation, nothing for norms', () => {
+    expect(statisticsFor('reconstruction', model)).to.deep.equal({ ranges: [], channels: [], moments: names });
+    expect(statisticsFor('activation', model)).to.deep.equal({ ranges: [], channels: ['x', 'a', 'b', 'f'].map((value) => ({ value, axis: 1 })), moments: [] });
+    expect(statisticsFor('l2', model)).to.deep.equal({ ranges: [], channels: [], moments: [] });
   });
 });
 
@@ -124,8 +138,8 @@ describe('error after weights were fitted anew', () => {
   it('is damped by the mean variance, and knows moments that are not finite', () => {
     // Two rows that are always equal: the covariance has no inverse.
     const damped = dampedCovariance({ size: 2, mean: Float64Array.of(1, 1), gram: Float64Array.of(3, 3, 3, 3) });
-    expect([...damped!]).to.deep.equal([2.02, 2, 2, 2.02]);
-    expect([...dampedCovariance({ size: 1, mean: Float64Array.of(2), gram: Float64Array.of(4) })!]).to.deep.equal([1]);
+    expect([...damped!.covariance]).to.deep.equal([2.02, 2, 2, 2.02]);
+    expect([...dampedCovariance({ size: 1, mean: Float64Array.of(2), gram: Float64Array.of(4) })!.covariance]).to.deep.equal([1]);
     expect(dampedCovariance({ size: 1, mean: Float64Array.of(NaN), gram: Float64Array.of(4) })).to.equal(undefined);
   });
 });

@@ -9,6 +9,8 @@ const moves: readonly Move[] = [
   { name: 'Reshape that splits channels', opset: 13, graph: reshapeTo('2,12,3', '2,3,4,3'), parts: { x: [[1]] }, free: 12 },
   { name: 'Reshape that splits channels, the rest by −1', opset: 5, graph: reshapeTo('2,12,3', '0,3,-1,3'), parts: { x: [[1]] }, free: 12 },
   { name: 'Reshape that splits channels, −1 first', opset: 14, graph: reshapeTo('2,12,3', '0,-1,4,3'), parts: { x: [[1]] }, free: 12 },
+  { name: 'Reshape that splits channels', opset: 23, graph: reshapeTo('2,12,3', '2,3,-1,3'), parts: { x: [[1]] }, free: 12 },
+  { name: 'Squeeze and Unsqueeze', opset: 23, graph: '(float[2,4,1] x) => (float y) <int64[1] last = {-1}, int64[1] first = {0}> { a = Squeeze (x, last)  b = Unsqueeze (a, first)  y = Transpose <perm = [2, 1, 0]> (b) }', parts: { x: [[1]] }, free: 4 },
   { name: 'Reshape that merges places into channels', opset: 13, graph: reshapeTo('2,4,3,3', '2,36'), parts: { x: [[1]] }, free: 4 },
   { name: 'Reshape that merges places into channels, −1', opset: 13, graph: reshapeTo('2,4,3,3', '0,-1'), parts: { x: [[1]] }, free: 4 },
   { name: 'Reshape where 0 copies what shrinks alike', opset: 13, graph: reshapeTo('2,4,3,3', '0,0,9'), parts: { x: [[1]] }, free: 4 },
@@ -49,8 +51,12 @@ const moves: readonly Move[] = [
   { name: 'Transpose backwards', opset: 13, graph: '(float[2,4,3] x) => (float y) { y = Transpose (x) }', parts: { x: [[0], [1], [2]] }, free: 9 },
   { name: 'Transpose of what shrinks together', opset: 13, graph: '(float[3,2,4] x) => (float y) { y = Transpose <perm = [1, 0, 2]> (x) }', parts: { x: [[0, 2]] }, free: 12 },
   { name: 'Transpose of what shrinks together into another order: columns go', opset: 13, graph: '(float[3,2,4] x) => (float y) { y = Transpose <perm = [2, 1, 0]> (x) }', parts: { x: [[0, 2]] }, free: 4 },
-  { name: 'channel shuffle', opset: 13, parts: { x: [[1]] }, free: 4,
+  { name: 'channel shuffle', opset: 13, parts: { x: [[1]] }, free: 12, after: { Reshape: 0, Transpose: 0, Gather: 1 },
     graph: '(float[2,12,2,2] x) => (float y) <int64[5] s = {2,3,4,2,2}, int64[4] t = {2,12,2,2}> { a = Reshape (x, s)  b = Transpose <perm = [0, 2, 1, 3, 4]> (a)  y = Reshape (b, t) }' },
+  { name: 'channel shuffle that is read between, too: columns go', opset: 13, parts: { x: [[1]] }, free: 4,
+    graph: '(float[2,12,2,2] x) => (float y, float z) <int64[5] s = {2,3,4,2,2}, int64[4] t = {2,12,2,2}> { a = Reshape (x, s)  b = Transpose <perm = [0, 2, 1, 3, 4]> (a)  y = Reshape (b, t)  z = Relu (b) }' },
+  { name: 'channel shuffle by computed shapes', opset: 13, parts: { x: [[1]] }, free: 12,
+    graph: '(float[2,12,2,2] x) => (float y) <int64[1] zero = {0}, int64[4] s = {3,4,2,2}, int64[3] t = {12,2,2}> { l = Shape (x)  n = Gather (l, zero)  p = Concat <axis = 0> (n, s)  q = Concat <axis = 0> (n, t)  a = Reshape (x, p)  b = Transpose <perm = [0, 2, 1, 3, 4]> (a)  y = Reshape (b, q) }' },
 ];
 
 describe('channels through Reshape and its like', () => {
