@@ -2,6 +2,7 @@ import { Diagnostic } from '../../ir/diagnostic.ts';
 import type { Model } from '../../ir/model.ts';
 import type { PassContext } from '../pass.ts';
 import { checkCounted, gainOf, isMet, limits, smallest, unmet, type Budget } from './budget.ts';
+import { deadChannels } from './dead.ts';
 import type { Channels, ChannelGroup } from './groups.ts';
 import { addsUp, combineFor, scoresOf } from './importance/importance.ts';
 import { squareSums } from './importance/slabs.ts';
@@ -50,7 +51,7 @@ export type SelectionContext = Pick<PassContext<unknown>, 'select' | 'runtime' |
  * Throws `prune/amount`, `prune/budget`, `prune/layers`, `prune/no-scores` and `prune/unreachable`.
  */
 export async function selectChannels(model: Model, channels: Channels, options: SelectionOptions, context: SelectionContext): Promise<Removal> {
-  checkAmount(options);
+  if (!options.lossless) checkAmount(options);
   const weights = await Weights.read(model, channels, context.runtime);
   return new ChannelSelection(model, channels, options, context, weights).run();
 }
@@ -116,6 +117,22 @@ class ChannelSelection {
   }
 
   run(): Removal {
+    return this.options.lossless ? this.dead() : this.ranked();
+  }
+
+  /** Removes what nobody misses, of the groups that are selected; of an axis that would be left empty one channel stays, and of boxes nothing goes. */
+  private dead(): Removal {
+    const { zero, unread } = deadChannels(this.model, this.channels);
+    const boxed = new Set(this.channels.boxes.flatMap(({ roots }) => [...roots]));
+    for (const root of [...zero, ...unread].sort((a, b) => a - b)) {
+      if (boxed.has(root) || this.outside[this.placeOf.get(root)!.group] !== undefined || this.widths.wouldEmpty([root])) continue;
+      this.widths.remove(root);
+      this.removed = new Set([...this.removed, root]);
+    }
+    return this.outcome();
+  }
+
+  private ranked(): Removal {
     const { steps } = this.options;
     let sizes: readonly number[] | undefined;
     for (let step = 1; step <= steps; step++) {
@@ -125,6 +142,10 @@ class ChannelSelection {
       sizes ??= rankings.map(({ size }) => size);
       this.take(rankings, step / steps);
     }
+    return this.outcome();
+  }
+
+  private outcome(): Removal {
     this.widths.become(this.removed);
     return { removed: this.removed, groups: this.channels.groups.map((_, index) => this.selectionOf(index)), cost: { before: this.before, after: this.recount.now() } };
   }
@@ -304,6 +325,7 @@ class ChannelSelection {
 
   private sparedBecause(index: number): string {
     const { options: { amount, scope, roundTo } } = this;
+    if (this.options.lossless) return 'has no channel that nobody misses';
     const pool = this.poolOf(index);
     const own = this.amountOf(this.pools[pool]!) ?? (scope === 'layer' ? amount : undefined);
     const known = this.outside[index] ?? this.unscored[index] ?? this.offers[pool]!.reason;

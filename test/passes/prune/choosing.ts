@@ -10,7 +10,7 @@ import type { Runtime } from '../../../passes/runtime.ts';
 import type { Statistics } from '../../../passes/statistics/statistics.ts';
 
 /** What options say if a recipe does not. */
-const defaults: SelectionOptions = { scope: 'layer', layers: [], importance: 'l2', residual: true, roundTo: 1, maxRatio: 0.9, minKeep: 1, steps: 1, seed: 0 };
+const defaults: SelectionOptions = { scope: 'layer', layers: [], lossless: false, importance: 'l2', residual: true, roundTo: 1, maxRatio: 0.9, minKeep: 1, steps: 1, seed: 0 };
 
 export interface Choice extends Followed {
   readonly removal: Removal;

@@ -10,7 +10,7 @@ import { survivorsOf } from '../../../passes/prune/survivors.ts';
 import { shared } from '../../paths.ts';
 import { loadModel } from '../../real-models.ts';
 
-const defaults: SelectionOptions = { scope: 'layer', layers: [], importance: 'l2', residual: true, roundTo: 1, maxRatio: 0.9, minKeep: 1, steps: 1, seed: 0 };
+const defaults: SelectionOptions = { scope: 'layer', layers: [], lossless: false, importance: 'l2', residual: true, roundTo: 1, maxRatio: 0.9, minKeep: 1, steps: 1, seed: 0 };
 
 /** Models with residuals, depthwise and dilated convolutions, dense connections by Concat, channel shuffles, gates, branches. */
 const models = ['cifar10_resnet20', 'mlperf_tiny_vww_mobilenetv1', 'yolox_nano', 'deeplabv3_mnv2_257', 'road_seg_adas_0001', 'fastestdet', 'ultraface_rfb_320'];
