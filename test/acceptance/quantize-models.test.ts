@@ -92,7 +92,7 @@ describe('recipes for the models beside the repository', () => {
       expect(found.sqnr, figures).to.be.at.least(sqnr);
       expect(found.int8, figures).to.be.at.least(95);
       if (process.env['FIGURES'] === '1') process.stdout.write(`${model} ${figures}\n`);
-    }).timeout(120_000);
+    }).timeout(300_000);
   }
 
   for (const { model, has, int8 = true } of structures) {
@@ -104,7 +104,7 @@ describe('recipes for the models beside the repository', () => {
       expect((statsOf(report)['int8 layers'] ?? 0) > 0).to.equal(int8);
       const missed = report.steps.find(({ pass }) => pass === 'quantize-int8')!.remarks.filter(({ kind }) => kind === 'missed');
       if (!int8) expect(missed).not.to.deep.equal([]);
-    }).timeout(120_000);
+    }).timeout(300_000);
   }
 
   // What one layer reads is clipped to a tenth of its range and less: everything else is as good in int8 as ever.
@@ -123,7 +123,7 @@ describe('recipes for the models beside the repository', () => {
       expect(remarks.filter(({ rule }) => rule === 'quantize-int8/float-for-accuracy').map(({ node }) => node!.origin)).to.deep.equal([['pwbn2', 'pw2']]);
       // On samples that neither chose ranges nor the layer.
       expect(-report.evaluation!.models[1]!.scores.find(({ name }) => name === 'top1')!.change!.difference).to.be.at.most(1);
-    }).timeout(120_000);
+    }).timeout(300_000);
   }
 });
 
