@@ -46,7 +46,7 @@ export type FoldOptions = OptionsOf<typeof options>;
  */
 export const fold: PassDeclaration<typeof options> = definePass({
   name: 'fold',
-  version: 1,
+  version: 2,
   summary: 'Evaluates what is constant and removes what does nothing.',
   options,
   async run(model, context) {

@@ -1,7 +1,7 @@
 import type { Value } from '../../ir/model.ts';
-import { Tensor } from '../../ir/tensor.ts';
+import { sizeOf, Tensor } from '../../ir/tensor.ts';
 import type { Target } from '../target.ts';
-import { any, oneOf, op, opsetOf } from '../pattern.ts';
+import { any, constant, oneOf, op, optional, opsetOf } from '../pattern.ts';
 import { Decline, rule, type Rule } from '../rewrite.ts';
 import { batchNormAffine } from './channel-affine.ts';
 import { dimsOf, isFloatValue, listOf, rankOf } from './operands.ts';
@@ -65,7 +65,47 @@ const gateAsConvolution = rule({
   },
 });
 
-/** The rules for a target: none but for kernels that take pairs before and behind every operator, as those of ONNX Runtime do. */
+/**
+ * A transposed convolution that moves by one element is a convolution with its kernel turned round: y[o] = Σ w[i, o, t] x[i, p − d t + b], for a kernel of k, dilation d and padding b, reads x as a convolution with
+ * padding d (k − 1) − b does. Int8 kernels take one scale for the weights of a transposed convolution, but one for each output channel of a convolution, and all of them have kernels for the latter.
+ * The sums may come in another order.
+ */
+const transposedAsConvolution = rule({
+  name: 'conv-transpose-as-conv',
+  summary: 'Replaces a ConvTranspose whose strides are 1 by the Conv that computes the same.',
+  match: op('ConvTranspose', any('x'), constant('w'), optional(any('b'))).open(),
+  when: ({ root, w }) => {
+    const { shape, dtype } = w.constant;
+    const kernel = shape.slice(2);
+    const each = (name: string, value: number, length = kernel.length): readonly number[] => root.ints(name, new Array<number>(length).fill(value));
+    if (kernel.length === 0 || dtype !== 'float' || w.uses.length > 1 || root.string('auto_pad', 'NOTSET') !== 'NOTSET' || root.attributes.has('output_shape')) return false;
+    if (each('strides', 1).some((stride) => stride !== 1) || each('output_padding', 0).some((more) => more !== 0)) return false;
+    const dilations = each('dilations', 1);
+    const pads = each('pads', 0, 2 * kernel.length).map((pad, at) => dilations[at % kernel.length]! * (kernel[at % kernel.length]! - 1) - pad);
+    return pads.every((pad) => pad >= 0) && { kernel, dilations, pads, group: root.int('group', 1) };
+  },
+  rewrite: ($, { x, w, b }, { kernel, dilations, pads, group }) => (
+    $.op('Conv', [x, $.constant(turned(w.constant, group), w.name), b], { group, kernel_shape: kernel, dilations, pads, strides: kernel.map(() => 1) })
+  ),
+});
+
+/** Weights [inputs, outputs of a group, kernel…] of a ConvTranspose as those of a Conv [outputs, inputs of a group, kernel…], with each kernel in the opposite order along all of its axes. */
+function turned(weights: Tensor, group: number): Tensor {
+  const [inputs = 0, columns = 0, ...kernel] = weights.shape;
+  const taps = sizeOf(kernel);
+  const rows = inputs / group;
+  const old = weights.floats();
+  const result = new Float32Array(old.length);
+  for (let input = 0, from = 0; input < inputs; input++) {
+    for (let column = 0; column < columns; column++, from += taps) {
+      const to = ((Math.floor(input / rows) * columns + column) * rows + input % rows) * taps;
+      for (let tap = 0; tap < taps; tap++) result[to + taps - 1 - tap] = old[from + tap]!;
+    }
+  }
+  return Tensor.of('float', result, [columns * group, rows, ...kernel]);
+}
+
+/** The rules for a target; most are for kernels that take pairs before and behind every operator, as those of ONNX Runtime do. */
 export function kernelRules({ placement }: Target): readonly Rule[] {
-  return placement.pairs === 'all' ? [normAsConvolution, meanAsPool, gateAsConvolution] : [];
+  return [transposedAsConvolution, ...(placement.pairs === 'all' ? [normAsConvolution, meanAsPool, gateAsConvolution] : [])];
 }
