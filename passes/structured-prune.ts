@@ -10,6 +10,8 @@ import { describeAfter, describeBefore } from './prune/describe.ts';
 import type { DimsOf } from './prune/flow.ts';
 import { channelsOf, type Channels } from './prune/groups.ts';
 import { statisticsFor } from './prune/importance/importance.ts';
+import { amend } from './prune/lossless/amend.ts';
+import type { DeadKind } from './prune/lossless/dead.ts';
 import { pruneOptions, type PruneOptions } from './prune/options.ts';
 import { zeroReaders, type Copy } from './prune/oracle.ts';
 import type { PruningRecord, RecoveryRecord } from './prune/record.ts';
@@ -33,7 +35,7 @@ export const structuredPrune: PassDeclaration<typeof pruneOptions> = definePass(
   needs: ({ importance }) => (importance === 'reconstruction' ? ['moments'] : importance === 'activation' ? ['ranges'] : []),
   wants: (model, { options: { importance } }) => statisticsFor(importance, model),
   async run(model, context) {
-    const { options, runtime, sizes, stat, remark, record } = context;
+    const { edit, options, runtime, sizes, stat, remark, record } = context;
     const dims = await concreteDims(model, sizes, runtime);
     const channels = channelsOf(followChannels(model, { dims, heads: options.heads }));
     const before = describeBefore(model, channels);
@@ -47,7 +49,9 @@ export const structuredPrune: PassDeclaration<typeof pruneOptions> = definePass(
     if (removal.removed.size === 0) return;
     const [original, silenced] = [copyOf(model), copyOf(model)];
     const survivors = survivorsOf(channels.flow, removal.removed);
+    const raiseBiases = amend(removal.dead, channels.flow, survivors, edit);
     await rewire(model, channels, survivors, dims, context);
+    raiseBiases();
     const proof = options.verify ? await prove(model, channels, removal, silenced, dims, context) : null;
     tell(removal, context);
     const recovery = await recover(model, original, survivors, channels, context);
@@ -107,7 +111,12 @@ async function recover(model: Model, original: Copy, survivors: Survivors, { flo
   return { method, layers };
 }
 
-function tell({ groups, cost: { before, after } }: Removal, { remark }: PassContext<PruneOptions>): void {
+/** What was the matter with channels that nobody misses. */
+const deadText: Readonly<Record<DeadKind, string>> = {
+  zero: 'were zero', unread: 'were read by zero weights alone', constant: 'were constants that biases have taken up', twin: 'were held twice, or constants like others',
+};
+
+function tell({ groups, dead, cost: { before, after } }: Removal, { remark }: PassContext<PruneOptions>): void {
   for (const { group, kept, energy, limit } of groups) {
     const gone = kept.filter((each) => !each).length;
     if (gone === 0) continue;
@@ -116,6 +125,8 @@ function tell({ groups, cost: { before, after } }: Removal, { remark }: PassCont
       message: `'${group.name}' loses ${gone} of ${kept.length} channels${group.producers.length > 1 ? `, with ${group.producers.length - 1} more layers that make them` : ''}; ${(100 * energy).toFixed(1)} % of its energy stays${limit === undefined ? '' : `, and more stays than asked: ${limit}`}`,
     });
   }
+  const kinds = (Object.keys(deadText) as DeadKind[]).map((kind) => [dead.filter((each) => each.kind === kind).length, deadText[kind]] as const).filter(([count]) => count > 0).map(([count, text]) => `${count} ${text}`);
+  if (kinds.length > 0) remark({ kind: 'analysis', rule: 'dead', message: `no output changes: of the channels that went, ${kinds.join(', ')}` });
   const share = (of: 'macs' | 'parameters' | 'bytes'): string => (before[of] === 0 ? '–' : `${((100 * after[of]) / before[of]).toFixed(1)} %`);
   remark({ kind: 'analysis', rule: 'cost', message: `${share('macs')} of the multiply-accumulates stay, ${share('parameters')} of the parameters, ${share('bytes')} of the bytes` });
 }

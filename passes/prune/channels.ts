@@ -25,6 +25,8 @@ export function followGraph(graph: Graph, flow: Flow): void {
     const relation = relationOf(node);
     if (relation === undefined) stop(node, flow);
     else relation.relate(node, flow);
+    // What has no known rank has no axes that a rule could tell apart; the rule's own reason comes first.
+    for (const value of node.inputs) if (value !== undefined && flow.rank(value) === undefined) flow.rigidAll(value, 'has an unknown number of axes');
   }
 }
 

@@ -19,7 +19,7 @@ export const pruneOptions = {
         latency: { type: 'number', exclusiveMinimum: 0, maximum: 1, unit: 'ratio', description: 'The share of the predicted time that stays at most: node by node the larger of its multiply-accumulates and 64 times the bytes that it reads and writes.' },
       },
     },
-    lossless: { type: 'boolean', default: false, description: 'Removes only channels that nobody misses: those that are zero wherever they are read, and those that only zero weights read. No output changes. Stands instead of `amount` and `budget`.' },
+    lossless: { type: 'boolean', default: false, description: 'Removes only channels that nobody misses: those that are zero wherever they are read, those that only zero weights read, those that are numbers which biases can take up, and those that others are the same as. No output changes. Stands instead of `amount` and `budget`.' },
     scope: {
       type: 'string', enum: ['layer', 'global', 'isomorphic'], default: 'layer',
       description: 'Which channels are ranked together: `layer` those of one group, so that each loses the same share; `global` all; `isomorphic` those of groups that the same operators make and read.',

@@ -2,11 +2,12 @@ import { Diagnostic } from '../../ir/diagnostic.ts';
 import type { Model } from '../../ir/model.ts';
 import type { PassContext } from '../pass.ts';
 import { checkCounted, gainOf, isMet, limits, smallest, unmet, type Budget } from './budget.ts';
-import { deadChannels } from './dead.ts';
 import type { Channels, ChannelGroup } from './groups.ts';
 import { addsUp, combineFor, scoresOf } from './importance/importance.ts';
 import { squareSums } from './importance/slabs.ts';
 import { Weights } from './importance/weights.ts';
+import { Contents } from './lossless/contents.ts';
+import { DeadChannels, type DeadChannel } from './lossless/dead.ts';
 import type { SelectionOptions } from './options.ts';
 import { Recount, type PrunedCost } from './recount.ts';
 import { signatureOf } from './selection/classes.ts';
@@ -38,6 +39,8 @@ export interface GroupSelection {
 export interface Removal {
   /** By the atoms that stand for them. */
   readonly removed: ReadonlySet<number>;
+  /** With `lossless`, why each can go, and what must be done for it. */
+  readonly dead: readonly DeadChannel[];
   /** In the order of the groups. */
   readonly groups: readonly GroupSelection[];
   readonly cost: { readonly before: PrunedCost; readonly after: PrunedCost };
@@ -51,7 +54,7 @@ export type SelectionContext = Pick<PassContext<unknown>, 'select' | 'runtime' |
  * Throws `prune/amount`, `prune/budget`, `prune/layers`, `prune/no-scores` and `prune/unreachable`.
  */
 export async function selectChannels(model: Model, channels: Channels, options: SelectionOptions, context: SelectionContext): Promise<Removal> {
-  if (!options.lossless) checkAmount(options);
+  checkAmount(options);
   const weights = await Weights.read(model, channels, context.runtime);
   return new ChannelSelection(model, channels, options, context, weights).run();
 }
@@ -117,19 +120,30 @@ class ChannelSelection {
   }
 
   run(): Removal {
-    return this.options.lossless ? this.dead() : this.ranked();
+    return this.options.lossless ? this.lossless() : this.ranked();
   }
 
-  /** Removes what nobody misses, of the groups that are selected; of an axis that would be left empty one channel stays, and of boxes nothing goes. */
-  private dead(): Removal {
-    const { zero, unread } = deadChannels(this.model, this.channels);
-    const boxed = new Set(this.channels.boxes.flatMap(({ roots }) => [...roots]));
-    for (const root of [...zero, ...unread].sort((a, b) => a - b)) {
-      if (boxed.has(root) || this.outside[this.placeOf.get(root)!.group] !== undefined || this.widths.wouldEmpty([root])) continue;
-      this.widths.remove(root);
-      this.removed = new Set([...this.removed, root]);
+  /** Removes what nobody misses, of the groups that are selected; of an axis that would be left empty one channel stays, and of boxes nothing goes. What only removed channels read goes after them. */
+  private lossless(): Removal {
+    const { channels: { boxes, flow }, weights, widths } = this;
+    const finder = new DeadChannels(this.channels, weights, new Contents(this.model, flow, weights));
+    const boxed = new Set(boxes.flatMap(({ roots }) => [...roots]));
+    const mayGo = (root: number): boolean => !boxed.has(root) && this.outside[this.placeOf.get(root)!.group] === undefined;
+    const [kept, removed] = [new Set<number>(), new Set<number>()];
+    const gone: DeadChannel[] = [];
+    for (let before = -1; before < gone.length;) {
+      before = gone.length;
+      for (const dead of finder.find(removed, kept)) {
+        const { root, keeper } = dead;
+        if (!mayGo(root) || widths.wouldEmpty([root])) continue;
+        widths.remove(root);
+        removed.add(root);
+        gone.push(dead);
+        if (keeper !== undefined) kept.add(keeper);
+      }
     }
-    return this.outcome();
+    this.removed = removed;
+    return this.outcome(gone);
   }
 
   private ranked(): Removal {
@@ -145,9 +159,9 @@ class ChannelSelection {
     return this.outcome();
   }
 
-  private outcome(): Removal {
+  private outcome(dead: readonly DeadChannel[] = []): Removal {
     this.widths.become(this.removed);
-    return { removed: this.removed, groups: this.channels.groups.map((_, index) => this.selectionOf(index)), cost: { before: this.before, after: this.recount.now() } };
+    return { removed: this.removed, dead, groups: this.channels.groups.map((_, index) => this.selectionOf(index)), cost: { before: this.before, after: this.recount.now() } };
   }
 
   /** Scores the channels that are left; what has gone keeps its last score. */

@@ -22,7 +22,11 @@ export function capOf({ channels: { length } }: ChannelGroup, wish: LayerWish, {
 }
 
 /** Throws `prune/amount` for options that do not say how much is to go, or contradict each other. */
-export function checkAmount({ amount, budget, layers, maxRatio }: Pick<SelectionOptions, 'amount' | 'budget' | 'layers' | 'maxRatio'>): void {
+export function checkAmount({ lossless, amount, budget, layers, maxRatio }: Pick<SelectionOptions, 'lossless' | 'amount' | 'budget' | 'layers' | 'maxRatio'>): void {
+  if (lossless) {
+    if (amount === undefined && !limits(budget)) return;
+    throw new Diagnostic('prune/amount', `\`lossless\` removes what nobody misses, however much that is, and \`${amount === undefined ? 'budget' : 'amount'}\` says how much`, { suggestion: 'Leave one of them out; what nobody misses can go in a step before.' });
+  }
   if (amount !== undefined && limits(budget)) throw new Diagnostic('prune/amount', 'both `amount` and `budget` say how much is to be removed', { suggestion: 'Leave one of them out; `layers` can give some layers an amount of their own.' });
   if (amount === undefined && !limits(budget) && !layers.some((entry) => entry.amount !== undefined)) {
     throw new Diagnostic('prune/amount', 'nothing says how much is to be removed', { suggestion: 'Give `amount: 0.3`, or a budget: `budget: { macs: 0.7 }`.' });
