@@ -59,7 +59,7 @@ export const pruneOptions = {
     data: { type: 'string', format: 'reader', description: 'The samples that `recover` runs: a name under `data` of the recipe; `calibration` if absent.' },
     recover: {
       type: 'string', enum: ['none', 'mean', 'least-squares'], default: 'none',
-      description: 'How layers behind removed channels are mended, one after the other, on samples: not at all; `mean`: their biases take up the means of what is missing; `least-squares`: their weights are fitted anew to what the original gave. Kept where it is better on rows that were held out.',
+      description: 'How layers behind removed channels are mended, one after the other, on samples: not at all; `mean`: their biases take up the means of what is missing; `least-squares`: their weights are fitted anew to what the original gave. Kept where it is better on samples that were held out.',
     },
     verify: { type: 'boolean', default: true, description: 'Runs the pruned model beside the original whose readers of removed channels have been silenced, and refuses it if they differ.' },
   },

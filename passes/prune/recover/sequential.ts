@@ -1,191 +1,103 @@
-import { extractModel } from '../../../ir/extract.ts';
 import type { Model, Value } from '../../../ir/model.ts';
-import { sizeOf, Tensor } from '../../../ir/tensor.ts';
+import { Tensor } from '../../../ir/tensor.ts';
 import type { DataSource } from '../../data.ts';
 import type { PassContext } from '../../pass.ts';
-import { randomFrom } from '../../random.ts';
 import type { Copy } from '../oracle.ts';
 import type { RecoveryRecord } from '../record.ts';
 import type { Survivors } from '../survivors.ts';
 import { fittedLayers, type FittedLayer } from './layers.ts';
-import { regress, type Correction } from './regression.ts';
-import { readWindow, windowOf } from './windows.ts';
+import { PiecewiseRun } from './piecewise.ts';
+import { Products } from './products.ts';
+import { isHeldOut, regress, type Fit } from './regression.ts';
+import { channelAxis, inputRows, judgedRows, type RowPlan } from './rows.ts';
 
 /** What recovery needs of a pass's context. */
 export type RecoveryContext = Pick<PassContext<unknown>, 'runtime' | 'edit' | 'signal' | 'progress'>;
 
+/** Samples that are run at most. */
+const mostSamples = 2048;
 /** Rows for a fit: so many for each column, between these limits. */
-const rowsPerColumn = 8;
+const rowsPerColumn = 16;
 const fewestRows = 4096;
-const mostRows = 24576;
+const mostRows = 16384;
 /** Elements of the largest matrix of inputs that is kept, and the widest layer whose weights are fitted; wider ones get a bias alone. */
 const largest = 2 ** 26;
 const widest = 4608;
-/** Bytes of what the original gives that are kept at once. */
-const keptBytes = 2 ** 27;
+/** Bytes that each of the two models may keep between its pieces. */
+const keptBytes = 2 ** 28;
 
 /**
  * Fits the layers behind removed channels anew, one after the other, so that on samples they give what the original gave: least squares with a bias, from what the pruned model with its layers before already mended
- * reads, to what the original model gave (He et al. 2017, arXiv:1707.06168). Where a layer ends in a sum, the sum is what is held against the original, so that the last layer of a branch makes up for the other branch too.
- * Weights are drawn to what they are (ridge), and kept only if they are better on rows that were held out. With `weights` false only biases move (the means of what is gone). The model is changed through the editor.
+ * reads, to what the original model gave (He et al. 2017, arXiv:1707.06168). Where a layer ends in a sum, the sum is what is held against the original, so that the last layer of a branch makes up for the other branch too. Weights are drawn to what they are (ridge), and kept only if they are better on samples that were held out. With `weights` false only biases move (the means of
+ * what is gone). The model is changed through the editor.
  */
 export async function recoverSequentially(
   model: Model, original: Copy, survivors: Survivors, cut: ReadonlySet<Value>, source: DataSource, weights: boolean, { runtime, edit, signal, progress }: RecoveryContext,
 ): Promise<RecoveryRecord['layers']> {
-  const layers = fittedLayers(model, cut);
-  const samples = Math.min(source.count ?? 256, 1024);
-  const plans = layers.map((layer, index): Plan => ({ layer, index, perSample: rowsPerSample(layer, samples), channels: channelsOf(layer, survivors) }));
+  const count = Math.min(source.count ?? 256, mostSamples);
+  const layers = fittedLayers(model, cut).filter(({ judge }) => original.values.get(judge) !== undefined && shrinksAlone(judge, survivors));
+  const goals = layers.map(({ judge }) => original.values.get(judge)!);
+  const before = new PiecewiseRun(original.model, { source, count }, runtime, keptBytes);
+  const after = new PiecewiseRun(model, { source, count }, runtime, keptBytes);
+  const products = await Products.open(runtime);
   const record: RecoveryRecord['layers'][number][] = [];
-  for (const portion of portionsOf(plans, samples)) {
-    const targets = await gather(original.model, portion.map((plan) => ({ plan, values: [original.values.get(plan.layer.judge)!] })), source, samples, runtime, signal, (plan, [judge], batch) => judged(plan, judge!, batch, plan.channels));
-    for (const [at, plan] of portion.entries()) {
+  try {
+    for (const [index, layer] of layers.entries()) {
       signal.throwIfAborted();
-      progress(plan.index, plans.length, 'layers');
-      const { layer } = plan;
-      const [found] = await gather(model, [{ plan, values: [layer.input, layer.judge] }], source, samples, runtime, signal, (own, [input, judge], batch) => ({
-        x: read(own, input!, judge!, batch), judge: judged(own, judge!, batch, undefined),
+      progress(index, layers.length, 'layers');
+      const plan: RowPlan = { layer, index, perSample: rowsPerSample(layer, count) };
+      const channels = survivors.positions(layer.judge, channelAxis(layer, survivors.before(layer.judge).length));
+      // What later layers are judged by must still be computable.
+      const place = Math.min(...goals.slice(index).map(({ producer }) => (producer === undefined ? 0 : before.placeOf(producer))));
+      const target = await before.advance([goals[index]!], place, signal, ([judge], batch) => judgedRows(plan, judge!, batch, channels));
+      const found = await after.advance([layer.input, layer.judge], after.placeOf(layer.node), signal, ([input, judge], batch) => ({
+        x: inputRows(plan, input!, judge!, batch), found: judgedRows(plan, judge!, batch),
       }));
-      record.push(mend(layer, found!.map(({ x }) => x), found!.map(({ judge }) => judge), targets[at]!, weights, edit));
+      const rows: Rows = { x: joined(found.map(({ x }) => x)), found: joined(found.map((each) => each.found)), target: joined(target), samples: count };
+      record.push(await mend(layer, rows, weights, edit, products));
     }
+  } finally {
+    await products.release();
   }
   return record;
 }
 
-/** What is asked about one layer. */
-interface Plan {
-  readonly layer: FittedLayer;
-  readonly index: number;
-  readonly perSample: number;
-  /** The channels of the original's output that stayed; all if undefined. */
-  readonly channels: Int32Array | undefined;
-}
+const shrinksAlone = (judge: Value, survivors: Survivors): boolean => survivors.kept(judge).every(({ axes }) => axes.length === 1);
 
 function rowsPerSample({ matrix: { columns, groups } }: FittedLayer, samples: number): number {
   const rows = Math.min(mostRows, Math.max(fewestRows, rowsPerColumn * columns), Math.floor(largest / (columns * groups)));
   return Math.max(1, Math.ceil(rows / samples));
 }
 
-const channelAxis = ({ node }: FittedLayer, rank: number): number => (node.is('Conv') ? 1 : rank - 1);
-
-function channelsOf(layer: FittedLayer, survivors: Survivors): Int32Array | undefined {
-  return survivors.positions(layer.judge, channelAxis(layer, survivors.before(layer.judge).length));
+interface Rows {
+  readonly x: Float32Array;
+  readonly found: Float32Array;
+  readonly target: Float32Array;
+  readonly samples: number;
 }
 
-/** As many layers at once as what the original gives for them can be kept. */
-function portionsOf(plans: readonly Plan[], samples: number): Plan[][] {
-  const portions: Plan[][] = [];
-  let bytes = Infinity;
-  for (const plan of plans) {
-    const own = 4 * samples * plan.perSample * plan.layer.matrix.outputs;
-    if (bytes + own > keptBytes) {
-      portions.push([]);
-      bytes = 0;
-    }
-    portions.at(-1)!.push(plan);
-    bytes += own;
-  }
-  return portions;
-}
-
-/** One batch of the data, as rows are chosen from it. */
-interface BatchPlace {
-  readonly first: number;
-  readonly size: number;
-}
-
-/** Runs the part of a model that makes these values on all samples, and puts together what `look` makes of them for each plan. */
-async function gather<T>(
-  model: Model, wanted: readonly { readonly plan: Plan; readonly values: readonly Value[] }[], source: DataSource, samples: number, runtime: RecoveryContext['runtime'], signal: AbortSignal,
-  look: (plan: Plan, tensors: readonly Tensor[], batch: BatchPlace) => T,
-): Promise<T[][]> {
-  const outputs = [...new Set(wanted.flatMap(({ values }) => values))];
-  const inner = outputs.filter((value) => !value.isInput);
-  const part = extractModel(model, { inputs: model.graph.inputs.filter((value) => value.tensor === undefined), outputs: inner });
-  const session = await runtime.open(part);
-  const found = wanted.map((): T[] => []);
-  try {
-    const names = new Set(part.graph.inputs.map(({ name }) => name));
-    for await (const { feeds, first, size } of source.batches({ last: samples, signal })) {
-      const results = await session.run(new Map([...feeds].filter(([name]) => names.has(name))), signal);
-      wanted.forEach(({ plan, values }, at) => found[at]!.push(look(plan, values.map((value) => (value.isInput ? feeds.get(value.name)! : results.get(value.name)!)), { first, size })));
-    }
-  } finally {
-    await session.release();
-  }
-  return found;
-}
-
-/** The places of a batch that become rows: the same for the original and the pruned model. */
-function placesOf({ index, perSample }: Plan, places: number, { first, size }: BatchPlace): Int32Array {
-  const count = Math.min(places, perSample * size);
-  if (count === places) return Int32Array.from({ length: places }, (_, at) => at);
-  const random = randomFrom((Math.imul(first + 1, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b)) >>> 0);
-  // One from each of as many equal stretches.
-  return Int32Array.from({ length: count }, (_, at) => Math.floor(((at + random()) * places) / count));
-}
-
-/** Rows of the judged value: [place, channel]. */
-function judged(plan: Plan, judge: Tensor, batch: BatchPlace, channels: Int32Array | undefined): Float32Array {
-  const data = judge.floats();
-  const axis = channelAxis(plan.layer, judge.shape.length);
-  const all = judge.shape[axis]!;
-  const inner = sizeOf(judge.shape.slice(axis + 1));
-  const places = placesOf(plan, judge.size / all, batch);
-  const width = channels?.length ?? all;
-  const rows = new Float32Array(places.length * width);
-  places.forEach((place, row) => {
-    const start = Math.floor(place / inner) * all * inner + (place % inner);
-    for (let channel = 0; channel < width; channel++) rows[row * width + channel] = data[start + (channels?.[channel] ?? channel) * inner]!;
-  });
-  return rows;
-}
-
-/** Rows of what the layer reads at the same places: [place, group · columns]. */
-function read(plan: Plan, input: Tensor, judge: Tensor, batch: BatchPlace): Float32Array {
-  const { node, matrix: { columns, groups }, weight } = plan.layer;
-  const data = input.floats();
-  const width = columns * groups;
-  const axis = channelAxis(plan.layer, judge.shape.length);
-  const places = placesOf(plan, judge.size / judge.shape[axis]!, batch);
-  const rows = new Float32Array(places.length * width);
-  if (!node.is('Conv')) {
-    places.forEach((place, row) => { for (let k = 0; k < columns; k++) rows[row * columns + k] = data[place * columns + k]!; });
-    return rows;
-  }
-  const [, channels, height, across] = input.shape as readonly [number, number, number, number];
-  const [, , outHeight, outAcross] = judge.shape as readonly [number, number, number, number];
-  const [, , ...kernel] = weight.constant!.shape as [number, number, number, number];
-  const window = windowOf(node, kernel, [height, across], [outHeight, outAcross]);
-  places.forEach((place, row) => {
-    const [image, at] = [Math.floor(place / (outHeight * outAcross)), place % (outHeight * outAcross)];
-    readWindow(data, image * channels * height * across, [height, across], channels, window, [Math.floor(at / outAcross), at % outAcross], rows, row * width);
-  });
-  return rows;
-}
-
-/** Fits one layer, and writes what is better on held-out rows. */
-function mend(layer: FittedLayer, inputs: readonly Float32Array[], judged: readonly Float32Array[], wanted: readonly Float32Array[], weights: boolean, edit: RecoveryContext['edit']): RecoveryRecord['layers'][number] {
+/** Fits one layer, and writes what is best on held-out rows. */
+async function mend(layer: FittedLayer, { x, found, target, samples }: Rows, weights: boolean, edit: RecoveryContext['edit'], products: Products): Promise<RecoveryRecord['layers'][number]> {
   const { matrix: { outputs, columns, groups }, bias, node } = layer;
-  const x = joined(inputs);
-  const target = joined(wanted);
-  const residual = joined(judged).map((value, at) => target[at]! - value);
-  const rows = residual.length / outputs;
-  const [perGroup, width] = [outputs / groups, columns * groups];
-  const fit = weights && columns <= widest;
-  const corrections = Array.from({ length: groups }, (_, group) => regress({
-    rows, columns: fit ? columns : 0, outputs: perGroup,
-    x: fit ? columnsOf(x, rows, width, group * columns, columns) : new Float32Array(0), residual: columnsOf(residual, rows, outputs, group * perGroup, perGroup),
-  }, bias !== 'none'));
-  const sum = (of: (correction: Correction) => number): number => corrections.reduce((total, correction) => total + of(correction), 0);
-  const [before, withBias, after] = [sum((each) => each.before), sum((each) => each.withBias), sum((each) => each.after)];
-  const power = powerOf(target, rows, outputs);
-  const used = after < Math.min(before, withBias) && fit ? 'weights' : withBias < before && bias !== 'none' ? 'bias' : 'none';
-  if (used === 'weights') addWeights(layer, corrections, edit);
-  if (used !== 'none' && bias !== 'none') {
-    const shift = Float64Array.from({ length: outputs }, (_, o) => (used === 'weights' ? corrections[Math.floor(o / perGroup)]!.bias[o % perGroup]! : meanOf(residual, rows, outputs, o)));
-    addBias(layer, shift, edit);
+  const rows = found.length / outputs;
+  const together = Math.max(1, Math.floor(rows / samples));
+  const perGroup = outputs / groups;
+  const fitted = weights && columns <= widest;
+  const current = weightsOf(layer);
+  const fits: Fit[] = [];
+  for (let group = 0; group < groups; group++) {
+    fits.push(await regress({
+      rows, columns: fitted ? columns : 0, outputs: perGroup, together,
+      x: fitted ? columnsOf(x, rows, columns * groups, group * columns, columns) : new Float32Array(0), found: columnsOf(found, rows, outputs, group * perGroup, perGroup), target: columnsOf(target, rows, outputs, group * perGroup, perGroup),
+    }, current.subarray(group * perGroup * columns, (group + 1) * perGroup * columns), { intercept: bias !== 'none' }, products));
   }
-  return { node: node.name, used, dropped: before / power, repaired: (used === 'weights' ? after : used === 'bias' ? withBias : before) / power };
+  const sum = (of: 'before' | 'withBias' | 'after'): number => fits.reduce((total, fit) => total + fit[of], 0);
+  const [before, withBias, after] = [sum('before'), sum('withBias'), sum('after')];
+  const used = fitted && after < Math.min(before, withBias) ? 'weights' : withBias < before ? 'bias' : 'none';
+  if (used === 'weights') addWeights(layer, fits, edit);
+  if (used !== 'none') addBias(layer, Float64Array.from({ length: outputs }, (_, o) => fits[Math.floor(o / perGroup)]![used].bias[o % perGroup]!), edit);
+  const power = powerOf(target, { rows, together }, outputs);
+  return { node: node.name, used, dropped: before / power, repaired: { weights: after, bias: withBias, none: before }[used] / power };
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
@@ -205,28 +117,36 @@ function columnsOf(matrix: Float32Array, rows: number, width: number, from: numb
   return result;
 }
 
-function meanOf(matrix: Float32Array, rows: number, width: number, column: number): number {
-  let sum = 0;
-  for (let row = 0; row < rows; row++) sum += matrix[row * width + column]!;
-  return sum / rows;
-}
-
-/** Σ (y − E y)² over the rows that are held out from fits: every fifth. */
-function powerOf(matrix: Float32Array, rows: number, width: number): number {
-  let power = 0;
-  for (let column = 0; column < width; column++) {
-    const mean = meanOf(matrix, rows, width, column);
-    for (let row = 4; row < rows; row += 5) power += (matrix[row * width + column]! - mean) ** 2;
+/** Σ (y − E y)² over the rows that are held out from fits. */
+function powerOf(target: Float32Array, place: { readonly rows: number; readonly together: number }, width: number): number {
+  const sums = new Float64Array(width);
+  let [squares, count] = [0, 0];
+  for (let row = 0; row < place.rows; row++) {
+    if (!isHeldOut(row, place)) continue;
+    count++;
+    for (let o = 0; o < width; o++) {
+      const y = target[row * width + o]!;
+      sums[o]! += y;
+      squares += y ** 2;
+    }
   }
-  return Math.max(power, Number.MIN_VALUE);
+  return Math.max(sums.reduce((power, sum) => power - sum ** 2 / count, squares), Number.MIN_VALUE);
 }
 
-function addWeights({ weight, matrix: { outputs, columns, groups, rowStride, columnStride } }: FittedLayer, corrections: readonly Correction[], edit: RecoveryContext['edit']): void {
+/** outputs × columns, row by row. */
+function weightsOf({ weight, matrix: { outputs, columns, rowStride, columnStride } }: FittedLayer): Float64Array {
+  const elements = weight.constant!.floats();
+  const weights = new Float64Array(outputs * columns);
+  for (let o = 0; o < outputs; o++) for (let k = 0; k < columns; k++) weights[o * columns + k] = elements[o * rowStride + k * columnStride]!;
+  return weights;
+}
+
+function addWeights({ weight, matrix: { outputs, columns, groups, rowStride, columnStride } }: FittedLayer, fits: readonly Fit[], edit: RecoveryContext['edit']): void {
   const tensor = weight.constant!;
   const elements = Float32Array.from(tensor.floats());
   const perGroup = outputs / groups;
   for (let o = 0; o < outputs; o++) {
-    const own = corrections[Math.floor(o / perGroup)]!.weights;
+    const own = fits[Math.floor(o / perGroup)]!.weights.weights;
     for (let k = 0; k < columns; k++) elements[o * rowStride + k * columnStride]! += own[(o % perGroup) * columns + k]!;
   }
   edit.setTensor(weight, Tensor.of('float', elements, tensor.shape));
